@@ -1,0 +1,1 @@
+"""Keeps a Redis or Valkey cache in step with a DynamoDB table."""
