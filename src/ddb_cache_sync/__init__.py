@@ -1,1 +1,50 @@
-"""Keeps a Redis or Valkey cache in step with a DynamoDB table."""
+"""Keeps a Redis or Valkey cache (Amazon ElastiCache) in step with a DynamoDB table, fed by DynamoDB Streams."""
+
+from ddb_cache_sync.aws_lambda import apply_stream_event
+from ddb_cache_sync.cache.connect import connect
+from ddb_cache_sync.cache.contract import Cache
+from ddb_cache_sync.core.attribute_values import Image
+from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Upsert
+from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
+from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
+from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Outcome
+from ddb_cache_sync.core.stream_records import StreamRecord, decode_stream_event
+from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.errors import (
+    CacheError,
+    CacheSyncError,
+    CacheUnavailable,
+    ConfigurationError,
+    RecordError,
+    TableError,
+)
+from ddb_cache_sync.sync.replicator import Replicator
+
+__all__ = [
+    "ApplyReport",
+    "BatchResponse",
+    "Cache",
+    "CacheError",
+    "CacheSyncError",
+    "CacheUnavailable",
+    "Change",
+    "ConfigurationError",
+    "Encoding",
+    "Failure",
+    "Image",
+    "ItemKey",
+    "JsonEncoding",
+    "KeyMapping",
+    "KeyTemplate",
+    "Outcome",
+    "RecordError",
+    "Remove",
+    "Replicator",
+    "StreamRecord",
+    "TableError",
+    "Upsert",
+    "Version",
+    "apply_stream_event",
+    "connect",
+    "decode_stream_event",
+]

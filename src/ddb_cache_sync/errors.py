@@ -9,13 +9,14 @@ class CacheSyncError(Exception):
     """The root of every error raised here.
 
     Attributes:
-        hint: What to do next, one sentence; the last part of the error's text. None where the text says it all.
+        problem: What is wrong, with the hint.
+        hint: What to do next, one sentence. None where the problem says it all.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        """Join message and hint into the error's text."""
-        super().__init__(message if hint is None else f"{message}. {hint}")
+    def __init__(self, problem: str, *, hint: str | None = None) -> None:
         self.hint = hint
+        self.problem = problem if hint is None else f"{problem}. {hint}"
+        super().__init__(self.problem)
 
 
 class RecordError(CacheSyncError):
@@ -27,17 +28,19 @@ class RecordError(CacheSyncError):
         sequence_number: The record's, as delivered; None where it has none or it can't be read.
     """
 
-    def __init__(self, message: str, *, sequence_number: str | None = None, hint: str | None = None) -> None:
-        """Put the sequence number, where known, in front of the message."""
-        super().__init__(message if sequence_number is None else f"record {sequence_number}: {message}", hint=hint)
+    def __init__(self, problem: str, *, sequence_number: str | None = None, hint: str | None = None) -> None:
+        super().__init__(problem, hint=hint)
         self.sequence_number = sequence_number
+
+    def __str__(self) -> str:
+        return self.problem if self.sequence_number is None else f"record {self.sequence_number}: {self.problem}"
 
 
 class CacheError(CacheSyncError):
     """The cache refused: permissions, a wrong type, a key it will not take."""
 
 
-class CacheUnavailable(CacheError):
+class CacheUnavailable(CacheError):  # noqa: N818 - says what it is: try again later
     """The cache could not be reached, or kept failing, until the deadline.
 
     Raised out of a Lambda handler on purpose: Lambda then delivers the whole batch again.

@@ -1,0 +1,72 @@
+"""The Lambda side: `apply_stream_event` for a handler of one's own, and a ready-made handler."""
+
+import logging
+import os
+import time
+from functools import lru_cache
+from typing import Any, Final, Protocol
+
+from ddb_cache_sync.core.outcomes import BatchResponse
+from ddb_cache_sync.core.stream_records import event_records
+from ddb_cache_sync.sync.replicator import Replicator
+
+_LOG: Final = logging.getLogger("ddb_cache_sync")
+_DEADLINE_MARGIN_MS: Final = 1000
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context object that is used."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the function's time-out."""
+        ...
+
+
+def apply_stream_event(
+    event: Any, replicator: Replicator | None = None, *, context: LambdaContext | None = None
+) -> BatchResponse:
+    """Apply the records of an event to the cache, and answer what Lambda has to deliver again.
+
+    Return its answer from the handler, and switch `ReportBatchItemFailures` on in the event source mapping: without
+    that Lambda ignores the answer, and a reported failure is lost.
+
+    Args:
+        event: A DynamoDB Streams event (`{"Records": [...]}`), or the bare list of records of EventBridge Pipes.
+        replicator: What to apply it with. None: one built from `DDB_CACHE_SYNC_*`, once per process.
+        context: Lambda's context, for the deadline. None: a failing cache is given up after ten seconds.
+
+    Returns:
+        `{"batchItemFailures": []}`, or the lowest failed sequence number: all other records are applied.
+
+    Raises:
+        RecordError: Not such an event, or a poison record without a sequence number.
+        CacheUnavailable: The cache kept failing until shortly before the time-out. Let it out of the handler, and
+            Lambda delivers the batch again.
+        CacheError: The cache refuses us, by its permissions for instance.
+        ConfigurationError: The configuration can't be right.
+    """
+    records = event_records(event)
+    margin_ms = _DEADLINE_MARGIN_MS
+    if replicator is None:
+        replicator, margin_ms = _from_environment()
+    deadline = None
+    if context is not None:
+        deadline = time.monotonic() + max(0, context.get_remaining_time_in_millis() - margin_ms) / 1000
+    report = replicator.apply(records, deadline=deadline)
+    for failure in report.failures:
+        _LOG.error("record %s can't be applied: %s", failure.sequence_number, failure.reason)
+    return report.response
+
+
+def handler(event: Any, context: LambdaContext) -> BatchResponse:
+    """A Lambda function that needs nothing but `DDB_CACHE_SYNC_*`: `ddb_cache_sync.aws_lambda.handler`."""
+    return apply_stream_event(event, context=context)
+
+
+@lru_cache(maxsize=1)
+def _from_environment() -> tuple[Replicator, int]:
+    """The replicator that the environment describes, and the deadline margin, milliseconds."""
+    from ddb_cache_sync.settings import Settings  # noqa: PLC0415 - pydantic is loaded only where it is needed
+
+    settings = Settings.from_environment(os.environ)
+    return settings.replicator(), settings.deadline_margin_ms

@@ -1,0 +1,1 @@
+"""The cache side: the only place that imports redis."""

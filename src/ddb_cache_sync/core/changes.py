@@ -1,0 +1,34 @@
+"""A change: what a stream record says happened to one item."""
+
+from typing import NamedTuple, TypeAlias
+
+from ddb_cache_sync.core.attribute_values import Image
+from ddb_cache_sync.core.versions import Version
+
+# Named tuples, because a batch makes thousands: frozen, typed, and a third of a frozen dataclass's cost to make.
+
+
+class ItemKey(NamedTuple):
+    """The identity of an item."""
+
+    table: str
+    attributes: Image
+    """The primary key: the partition key and, where the table has one, the sort key, in no particular order."""
+
+
+class Upsert(NamedTuple):
+    """The item was put or updated, and is now `item`."""
+
+    key: ItemKey
+    version: Version
+    item: Image
+
+
+class Remove(NamedTuple):
+    """The item is gone."""
+
+    key: ItemKey
+    version: Version
+
+
+Change: TypeAlias = Upsert | Remove

@@ -1,0 +1,75 @@
+"""Outcomes: what became of each record, and the report of a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypedDict
+
+
+class Outcome(StrEnum):
+    """What became of one record."""
+
+    APPLIED = "applied"
+    """The cache now holds what the record says."""
+    STALE = "stale"
+    """A newer change of the item was there already, or comes with the same batch: nothing to do."""
+    FILTERED = "filtered"
+    """The configuration leaves this item out."""
+    FAILED = "failed"
+    """A poison record: it can't be applied, now or later."""
+
+
+class BatchItemFailure(TypedDict):
+    """One failed record, as Lambda reads it."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """What a Lambda function returns to an event source mapping with `ReportBatchItemFailures`."""
+
+    batchItemFailures: list[BatchItemFailure]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that could not be applied, and why."""
+
+    sequence_number: str
+    """As delivered."""
+    reason: str
+    """One sentence; attribute and field names at most, no contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    """What became of the records of one batch. The four counts add up to the records given."""
+
+    applied: int = 0
+    stale: int = 0
+    filtered: int = 0
+    failures: Sequence[Failure] = ()
+    """One for each failed record, in the order of the batch."""
+    lag_seconds: float | None = None
+    """From the batch's earliest change to its end in the cache, whole-second steps; None where no record has a time."""
+
+    @property
+    def failed(self) -> int:
+        """How many records failed."""
+        return len(self.failures)
+
+    @property
+    def records(self) -> int:
+        """How many records there were."""
+        return self.applied + self.stale + self.filtered + self.failed
+
+    @property
+    def response(self) -> BatchResponse:
+        """The answer for Lambda: the lowest failed sequence number.
+
+        Lambda delivers that record and all after it again; the lowest says all, and order is the guard's job.
+        """
+        if not self.failures:
+            return {"batchItemFailures": []}
+        lowest = min(self.failures, key=lambda failure: int(failure.sequence_number))
+        return {"batchItemFailures": [{"itemIdentifier": lowest.sequence_number}]}

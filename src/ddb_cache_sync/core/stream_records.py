@@ -1,0 +1,203 @@
+"""Stream records, decoded and typed: from an event of any service that delivers them.
+
+An image is checked when it is walked, once: by `decode_stream_event` for those who want only the decoder, by the
+encoding for those who replicate.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from ddb_cache_sync.core.attribute_values import Image
+from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Upsert
+from ddb_cache_sync.core.versions import StreamArn, Version, label_prefix, sortable_digits
+from ddb_cache_sync.errors import ConfigurationError, RecordError
+
+EventName: TypeAlias = Literal["INSERT", "MODIFY", "REMOVE"]
+ViewType: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
+
+_EVENT_NAMES: Final[Mapping[str, EventName]] = {"INSERT": "INSERT", "MODIFY": "MODIFY", "REMOVE": "REMOVE"}
+_VIEW_TYPES: Final[Mapping[str | None, ViewType | None]] = {
+    None: None,
+    "KEYS_ONLY": "KEYS_ONLY",
+    "NEW_IMAGE": "NEW_IMAGE",
+    "OLD_IMAGE": "OLD_IMAGE",
+    "NEW_AND_OLD_IMAGES": "NEW_AND_OLD_IMAGES",
+}
+_TTL_PRINCIPAL: Final = "dynamodb.amazonaws.com"
+
+
+class StreamRecord(NamedTuple):
+    """One record of a table's stream."""
+
+    event_name: EventName
+    table: str
+    keys: Image
+    """The primary key."""
+    sequence_number: str
+    """As delivered, leading zeros included: the identifier that a batch item failure names."""
+    version: Version
+    new_image: Image | None
+    """The item after the change; None where the record carries none (a removal, or a view type without it)."""
+    old_image: Image | None
+    """The item before the change; None where the record carries none."""
+    view_type: ViewType | None
+    """The stream's view type; None in hand-made events that leave it out."""
+    created_at: float | None
+    """When the change was made, epoch seconds, whole: good for lag, not for order. None where left out."""
+    is_ttl_removal: bool
+    """DynamoDB's time to live removed the item. (Not marked in the other Regions of a global table.)"""
+
+    def to_change(self) -> Change:
+        """The change that this record describes.
+
+        Raises:
+            ConfigurationError: An upsert without its image, because of the stream's view type.
+            RecordError: An upsert without its image, though the view type has it.
+        """
+        key = ItemKey(self.table, self.keys)
+        if self.event_name == "REMOVE":
+            return Remove(key, self.version)
+        if self.new_image is not None:
+            return Upsert(key, self.version, self.new_image)
+        if self.view_type in ("KEYS_ONLY", "OLD_IMAGE"):
+            raise ConfigurationError(
+                f"the stream of table {self.table} has view type {self.view_type}, which carries no new image",
+                hint="Make a new stream with NEW_IMAGE or NEW_AND_OLD_IMAGES: a stream keeps its view type.",
+            )
+        raise RecordError("dynamodb.NewImage: missing", sequence_number=self.sequence_number)
+
+
+def decode_stream_event(event: object) -> list[StreamRecord]:
+    """Decode every record of an event, images checked to the last value.
+
+    Args:
+        event: What Lambda hands to a function: `{"Records": [...]}`, or the bare list of records that EventBridge
+            Pipes sends. Binary values may be base64 text (Lambda) or bytes (boto3).
+
+    Returns:
+        The records in the order of the event.
+
+    Raises:
+        RecordError: Not such an event, or a record that can't be decoded: names the field and the record's
+            sequence number, never what is in it.
+    """
+    decoded = []
+    for index, raw in enumerate(event_records(event)):
+        record = decode_record(raw)
+        for image in (record.keys, record.new_image, record.old_image):
+            try:
+                dict(image or {})
+            except ValueError:
+                raise malformed(raw, f"Records[{index}]") from None
+        decoded.append(record)
+    return decoded
+
+
+def event_records(event: object) -> Sequence[Any]:
+    """The records of an event, undecoded.
+
+    Raises:
+        RecordError: Not an event that holds records.
+    """
+    records = event.get("Records") if isinstance(event, Mapping) else event
+    if isinstance(records, list | tuple):
+        return records
+    found = "an object without a list of Records" if isinstance(event, Mapping) else f"a {type(event).__name__}"
+    raise RecordError(
+        f"not a DynamoDB Streams event but {found}",
+        hint='Pass on what Lambda gave the handler: {"Records": [...]}, or the list of records from EventBridge Pipes.',
+    )
+
+
+def decode_record(raw: Any, stream_label_ms: int | None = None) -> StreamRecord:
+    """Decode one record; its images stay in wire form, unchecked, until they are read.
+
+    Args:
+        raw: The record, as parsed from JSON.
+        stream_label_ms: Put in place of the stream's own creation time (epoch ms). None: the stream's own.
+
+    Raises:
+        RecordError: Names the wrong field and the record's sequence number, never what is in it.
+    """
+    try:
+        body = raw["dynamodb"]
+        sequence_number = body["SequenceNumber"]
+        table, prefix = _source(raw["eventSourceARN"], stream_label_ms)
+        if prefix is None:
+            raise _no_label(raw)
+        user = raw.get("userIdentity")
+        return StreamRecord(
+            _EVENT_NAMES[raw["eventName"]],
+            table,
+            _image(body["Keys"]),
+            sequence_number,
+            Version(prefix + sortable_digits(sequence_number)),
+            None if (new := body.get("NewImage")) is None else _image(new),
+            None if (old := body.get("OldImage")) is None else _image(old),
+            _VIEW_TYPES[body.get("StreamViewType")],
+            None if (created := body.get("ApproximateCreationDateTime")) is None else _seconds(created),
+            user is not None and user.get("principalId") == _TTL_PRINCIPAL and user.get("type") == "Service",
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise malformed(raw) from None
+
+
+def sequence_number_of(raw: Any) -> str | None:
+    """The sequence number of a record that may be malformed elsewhere; None where it has none that can be named."""
+    body = raw.get("dynamodb") if isinstance(raw, Mapping) else None
+    number = body.get("SequenceNumber") if isinstance(body, Mapping) else None
+    if not isinstance(number, str):
+        return None
+    try:
+        sortable_digits(number)
+    except ValueError:
+        return None
+    return number
+
+
+def malformed(raw: Any, where: str | None = None) -> RecordError:
+    """The error for a record that was refused: says which field is wrong, and how.
+
+    Args:
+        raw: The record.
+        where: How to name a record that has no sequence number, such as `Records[3]`.
+    """
+    number = sequence_number_of(raw)
+    problem = fault_in(raw) or "malformed"
+    return RecordError(problem if number or where is None else f"{where}: {problem}", sequence_number=number)
+
+
+def fault_in(raw: Any) -> str | None:
+    """What is wrong with a record, by its wire form; None if nothing is. No part of the hot path."""
+    from ddb_cache_sync.core.wire import fault  # noqa: PLC0415 - pydantic is loaded only to explain
+
+    return fault(raw)
+
+
+@lru_cache(maxsize=256)  # a batch has one ARN; the bound keeps hostile input from filling memory
+def _source(arn: str, stream_label_ms: int | None) -> tuple[str, str | None]:
+    """The table of a stream and what its versions begin with; None where the stream's label is not a time."""
+    stream = StreamArn.parse(arn)
+    label_ms = stream.label_ms if stream_label_ms is None else stream_label_ms
+    return stream.table, None if label_ms is None else label_prefix(label_ms)
+
+
+def _no_label(raw: Any) -> RecordError:
+    return RecordError(
+        "eventSourceARN: its stream label is not a time, so the record has no place in the order of changes",
+        sequence_number=sequence_number_of(raw),
+        hint="Set stream_label (DDB_CACHE_SYNC_STREAM_LABEL) for a hand-made event.",
+    )
+
+
+def _image(wire: Any) -> Image:
+    if type(wire) is not dict:
+        raise TypeError
+    return Image(wire)
+
+
+def _seconds(created: Any) -> float:
+    if type(created) is float or type(created) is int:
+        return created
+    raise TypeError

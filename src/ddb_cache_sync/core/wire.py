@@ -1,0 +1,71 @@
+"""The wire form of a stream record, as pydantic models: what is right, and where a wrong one is wrong.
+
+Records are decoded by hand (`stream_records`), since a model of the envelope alone costs more than the whole decoding;
+these models say what is wrong with a record that was refused, and the tests hold both to the same verdict
+(docs/adr/0003-pydantic-off-the-hot-path.md).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+
+from ddb_cache_sync.core.attribute_values import decode_value
+from ddb_cache_sync.core.versions import StreamArn, sortable_digits
+
+
+def _decodable(value: object) -> object:
+    decode_value(value)
+    return value
+
+
+AttributeValue = Annotated[Any, PlainValidator(_decodable)]
+Attributes = dict[str, AttributeValue]
+
+
+class WireUserIdentity(BaseModel):
+    """Who made the change, where it was not a user: DynamoDB's TTL."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    principalId: str | None = None  # noqa: N815 - the wire's names
+    type: str | None = None
+
+
+class WireStreamRecord(BaseModel):
+    """The `dynamodb` member of a record."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    Keys: Annotated[Attributes, Field(min_length=1)]
+    SequenceNumber: Annotated[str, BeforeValidator(lambda text: text), AfterValidator(sortable_digits)]
+    NewImage: Attributes | None = None
+    OldImage: Attributes | None = None
+    ApproximateCreationDateTime: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    StreamViewType: Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"] | None = None
+
+
+def _stream_arn(arn: str) -> str:
+    StreamArn.parse(arn)
+    return arn
+
+
+class WireRecord(BaseModel):
+    """One element of `Records` in the event that Lambda delivers."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    eventName: Literal["INSERT", "MODIFY", "REMOVE"]  # noqa: N815 - the wire's names
+    eventSourceARN: Annotated[str, AfterValidator(_stream_arn)]  # noqa: N815
+    dynamodb: WireStreamRecord
+    userIdentity: WireUserIdentity | None = None  # noqa: N815
+
+
+def fault(record: object) -> str | None:
+    """What is wrong with a record, naming the first wrong field and none of its content; None if nothing is."""
+    try:
+        WireRecord.model_validate(record)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        path = ".".join(str(part)[:255] for part in first["loc"]) or "record"
+        return f"{path}: {first['msg'].removeprefix('Value error, ')}"
+    return None

@@ -1,0 +1,88 @@
+"""Settings from the environment: `DDB_CACHE_SYNC_*`."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from ddb_cache_sync.cache.connect import connect
+from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.keys import KeyTemplate, table_keys
+from ddb_cache_sync.errors import ConfigurationError
+from ddb_cache_sync.sync.replicator import Replicator
+
+PREFIX: Final = "DDB_CACHE_SYNC_"
+
+_ENCODINGS: Final[Mapping[str, type[JsonEncoding]]] = {"json": JsonEncoding}
+
+
+class Settings(BaseModel):
+    """What a replicator needs to know; each field is the environment variable `DDB_CACHE_SYNC_<FIELD>`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    redis_url: SecretStr | None = None
+    """Where the cache is: `rediss://host:6379`. A secret, since it may hold a password."""
+    key_template: str | None = None
+    """The key template, such as `users:{id}`. None: `{table}:{partition key}[:{sort key}]`."""
+    encoding: Literal["json"] = "json"
+    """The form in which items are stored."""
+    guard_prefix: str = DEFAULT_GUARD_PREFIX
+    """What every guard key begins with."""
+    guard_ttl_seconds: Annotated[int, Field(ge=1)] = DEFAULT_GUARD_TTL_SECONDS
+    """How long a guard outlives the change that set it, seconds."""
+    stream_label: str | None = None
+    """Creation time to put in place of that of the records' own stream; None: their own."""
+    deadline_margin_ms: Annotated[int, Field(ge=0)] = 1000
+    """How long before the function's time-out a failing cache is given up, milliseconds."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings from environment variables; empty ones count as unset.
+
+        Raises:
+            ConfigurationError: A variable of this prefix that is unknown, or one that can't be right. Its value is
+                not repeated.
+        """
+        given = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environment.items()
+            if name.startswith(PREFIX) and value
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+            field = str(first["loc"][0])
+            variable = PREFIX + field.upper()
+            if first["type"] != "extra_forbidden":
+                raise ConfigurationError(f"{variable}: {first['msg']}") from None
+            close = difflib.get_close_matches(field, cls.model_fields, n=1)
+            known = [PREFIX + name.upper() for name in close or cls.model_fields]
+            raise ConfigurationError(
+                f"{variable} is not a setting", hint=f"{'Did you mean' if close else 'There are'} {', '.join(known)}?"
+            ) from None
+
+    def replicator(self) -> Replicator:
+        """A replicator with these settings, and its connection.
+
+        Raises:
+            ConfigurationError: No cache URL, or a setting that can't be right.
+        """
+        if self.redis_url is None:
+            raise ConfigurationError(
+                f"{PREFIX}REDIS_URL is not set", hint="Set it to the cache's URL, such as rediss://my-cache:6379."
+            )
+        return Replicator(
+            connect(self.redis_url.get_secret_value()),
+            keys=KeyTemplate(self.key_template) if self.key_template else table_keys,
+            encoding=self._encoding(),
+            guard_prefix=self.guard_prefix,
+            guard_ttl_seconds=self.guard_ttl_seconds,
+            stream_label=self.stream_label,
+        )
+
+    def _encoding(self) -> Encoding:
+        return _ENCODINGS[self.encoding]()
