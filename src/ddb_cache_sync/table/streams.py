@@ -139,7 +139,7 @@ class StreamReader:
         jitter: A random number from 0 to 1.
     """
 
-    def __init__(  # noqa: PLR0913 -- the last four stand in for time and chance
+    def __init__(
         self,
         client: DynamoDBStreamsClient,
         stream_arn: str,
