@@ -1,10 +1,8 @@
 """Applies writes to a Redis or Valkey server: guarded, pipelined, every reply looked at."""
 
-import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import redis
@@ -13,6 +11,7 @@ from ddb_cache_sync.cache.backoff import Backoff
 from ddb_cache_sync.cache.contract import Cache, WriteResult
 from ddb_cache_sync.cache.pipeline import NodePipeline
 from ddb_cache_sync.cache.replies import Fault, code_of, fault_of
+from ddb_cache_sync.cache.scripts import APPLY, FILL, Command, Script, apply_command, fill_command
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.core.projection import Write
@@ -29,8 +28,6 @@ CacheLike: TypeAlias = redis.Redis | Cache
 """A client, or anything that keeps the contract of `Cache`."""
 
 _LOG: Final = logging.getLogger("ddb_cache_sync")
-_SCRIPT: Final = files("ddb_cache_sync.cache").joinpath("scripts/apply.lua").read_text("utf-8")
-_SHA: Final = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
 class _Placed(NamedTuple):
@@ -42,6 +39,8 @@ class _Placed(NamedTuple):
 
 _Chunk: TypeAlias = Sequence[_Placed]
 """Writes that go in one script call."""
+
+_CommandOf: TypeAlias = Callable[[Sequence[Write]], Command]
 
 
 @dataclass(slots=True)
@@ -81,13 +80,23 @@ class RedisCache:
         if guard_ttl_seconds < 1:
             raise ConfigurationError("a guard TTL below one second", hint="25 hours outlive what a stream can repeat.")
         self._client = client
-        self._guard_ttl = str(guard_ttl_seconds)
+        self._guard_ttl_seconds = guard_ttl_seconds
         self._backoff = backoff or Backoff()
 
     def apply(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
         """See `Cache.apply`."""
+        return self._run(APPLY, lambda writes: apply_command(writes, self._guard_ttl_seconds), writes, deadline)
+
+    def fill(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
+        """See `Cache.fill`."""
+        return self._run(FILL, fill_command, writes, deadline)
+
+    def _run(
+        self, script: Script, command: _CommandOf, writes: Iterable[Write], deadline: float | None
+    ) -> Sequence[WriteResult]:
+        """Send every write through the script, again and again until each is settled or time is up."""
         limit = self._backoff.monotonic() + DEFAULT_RETRY_SECONDS if deadline is None else deadline
-        latest = self._round(_chunks(writes))
+        latest = self._round(command, _chunks(writes))
         results = latest.settled
         waits = 0
         while latest.again:
@@ -99,11 +108,11 @@ class RedisCache:
                         f"the cache kept failing until the deadline ({latest.transient})",
                         hint="Have the batch delivered again: what was applied of it may be applied twice.",
                     )
-            latest = self._round(latest.again, load_script=latest.script_missing)
+            latest = self._round(command, latest.again, load=script if latest.script_missing else None)
             results |= latest.settled
         return [results[place] for place in range(len(results))]
 
-    def _round(self, chunks: Iterable[_Chunk], *, load_script: bool = False) -> _Round:
+    def _round(self, command: _CommandOf, chunks: Iterable[_Chunk], *, load: Script | None = None) -> _Round:
         """Send every chunk, then look at every reply.
 
         Raises:
@@ -112,16 +121,16 @@ class RedisCache:
         pipeline = NodePipeline(self._client)
         sent = []
         try:
-            if load_script:
-                pipeline.send("SCRIPT", "LOAD", _SCRIPT)
+            if load is not None:
+                pipeline.send(*load.load_command)
             for chunk in chunks:
-                pipeline.send(*self._command(chunk))
+                pipeline.send(*command([write for _, write in chunk]))
                 sent.append(chunk)
             replies = pipeline.replies()
         finally:
             pipeline.close(clean=False)
         outcome = _Round()
-        if load_script:
+        if load is not None:
             loaded = replies.pop(0)
             if isinstance(loaded, Exception):
                 _settle_error(outcome, (), loaded)
@@ -132,7 +141,7 @@ class RedisCache:
                     outcome.settled[place] = Outcome.STALE if position in stale else Outcome.APPLIED
             else:
                 _settle_error(outcome, chunk, reply)
-        if load_script and outcome.script_missing:
+        if load is not None and outcome.script_missing:
             outcome.transient = "NOSCRIPT"  # loaded, and missing again: no reason to hurry
         if outcome.refused:
             raise CacheError(
@@ -140,14 +149,6 @@ class RedisCache:
                 hint="Check the user's password and permissions: docs/how-to/permissions.md lists the smallest set.",
             )
         return outcome
-
-    def _command(self, chunk: _Chunk) -> list[str | bytes]:
-        keys: list[str | bytes] = []
-        arguments: list[str | bytes] = [self._guard_ttl]
-        for _, write in chunk:
-            keys += (write.guard, write.key)
-            arguments += (write.version, "0", "") if write.value is None else (write.version, "1", write.value)
-        return ["EVALSHA", _SHA, str(len(keys)), *keys, *arguments]
 
 
 def cache_of(cache: CacheLike, guard_ttl_seconds: int) -> Cache:

@@ -32,3 +32,10 @@ class Cache(Protocol):
             CacheError: The cache refuses us altogether.
         """
         ...
+
+    def fill(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
+        """Write each value where its key has no guard, and leave none: what a backfill does.
+
+        Arguments, results and errors are those of `apply`; STALE means that the stream has spoken already.
+        """
+        ...

@@ -1,0 +1,18 @@
+-- Fills in values read from the table, each only where the stream has not spoken.
+--
+-- Rule: where a guard exists a change was applied, and it is at least as new as what was read, or will be followed by
+-- what is newer; so a fill never overwrites. It leaves no guard: a change that comes later wins.
+--
+-- KEYS   guard, cache key; again for each item. On a cluster all of one slot.
+-- ARGV   value, for each item
+-- Answer the positions, from 1, of the items that were not filled in; empty: all were.
+
+local stale = {}
+for k = 1, #KEYS, 2 do
+  if redis.call('EXISTS', KEYS[k]) == 1 then
+    stale[#stale + 1] = (k + 1) / 2
+  else
+    redis.call('SET', KEYS[k + 1], ARGV[(k + 1) / 2])
+  end
+end
+return stale

@@ -1,0 +1,106 @@
+"""A table and a cache in memory: the model that the real ones are held against."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ddb_cache_sync.cache.contract import WriteResult
+from ddb_cache_sync.core.outcomes import Outcome
+from ddb_cache_sync.core.projection import Write
+from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.errors import CacheUnavailable
+from ddb_cache_sync.testing.events import DEFAULT_CREATED_AT, DEFAULT_STREAM_LABEL, stream_record
+
+
+@dataclass(slots=True)
+class MemoryCache:
+    """A cache in memory that keeps the contract of `Cache`.
+
+    Guards don't expire by themselves: delete one from `guards` to let it expire.
+    """
+
+    values: dict[str, bytes] = field(default_factory=dict)
+    """Encoded items by cache key."""
+    guards: dict[str, Version] = field(default_factory=dict)
+    """The version last applied, by guard key."""
+    break_after: int | None = None
+    """Breaks once, half-way through a write: its guard is set, its value is not. How many writes go well before that;
+    None: never."""
+
+    def apply(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
+        """See `Cache.apply`.
+
+        Raises:
+            CacheUnavailable: Half-way, where `break_after` says so.
+        """
+        return [self._apply(write) for write in writes]
+
+    def fill(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
+        """See `Cache.fill`."""
+        return [self._fill(write) for write in writes]
+
+    def _apply(self, write: Write) -> Outcome:
+        last = self.guards.get(write.guard)
+        if last is not None and last > write.version:
+            return Outcome.STALE
+        self.guards[write.guard] = write.version
+        if self.break_after is not None:
+            self.break_after -= 1
+            if self.break_after < 0:
+                self.break_after = None
+                raise CacheUnavailable("the cache in memory broke half-way, as it was told to")
+        if write.value is None:
+            self.values.pop(write.key, None)
+        else:
+            self.values[write.key] = write.value
+        return Outcome.APPLIED
+
+    def _fill(self, write: Write) -> Outcome:
+        if write.guard in self.guards or write.value is None:
+            return Outcome.STALE
+        self.values[write.key] = write.value
+        return Outcome.APPLIED
+
+
+@dataclass(slots=True)
+class MemoryTable:
+    """A table in memory with a stream: each change that changes something adds a record to `records`."""
+
+    key: Sequence[str] = ("id",)
+    """The names of the primary key's attributes."""
+    name: str = "T"
+    stream_label: str = DEFAULT_STREAM_LABEL
+    first_sequence_number: int = 99_999_999_999_999_999_999_990
+    """The default is about to grow by a digit, as real ones do."""
+    items: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+    """Items by primary key, Python values."""
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """What the stream holds, in order, as Lambda delivers it."""
+
+    def put(self, item: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Put an item; gives the stream's record, None where the item was the same already."""
+        return self._change({name: item[name] for name in self.key}, dict(item))
+
+    def remove(self, **key: Any) -> dict[str, Any] | None:
+        """Remove the item with this primary key; gives the stream's record, None where there was none."""
+        return self._change(key, None)
+
+    def _change(self, key: Mapping[str, Any], new: dict[str, Any] | None) -> dict[str, Any] | None:
+        identity = tuple(key[name] for name in self.key)
+        old = self.items.pop(identity, None)
+        if new is not None:
+            self.items[identity] = new
+        if old == new:
+            return None
+        place = len(self.records)
+        record = stream_record(
+            key,
+            new,
+            old,
+            sequence_number=self.first_sequence_number + place,
+            table=self.name,
+            stream_label=self.stream_label,
+            created_at=DEFAULT_CREATED_AT + place,
+        )
+        self.records.append(record)
+        return record
