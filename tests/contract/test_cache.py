@@ -1,0 +1,184 @@
+"""One contract, kept by the model in memory, by fakeredis and by a real Valkey."""
+
+from collections.abc import Callable, Iterator
+
+import fakeredis
+import pytest
+import redis
+
+from ddb_cache_sync.cache.applier import KEYS_PER_SCRIPT, RedisCache
+from ddb_cache_sync.cache.contract import Cache
+from ddb_cache_sync.core.guards import guard_key
+from ddb_cache_sync.core.outcomes import Outcome
+from ddb_cache_sync.core.projection import Write
+from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.testing import MemoryCache
+
+LABEL = 1_745_415_436_991
+Get = Callable[[str], bytes | None]
+
+
+def write(key: str, sequence_number: int | str, value: bytes | None, label: int = LABEL) -> Write:
+    return Write(key, guard_key(key), Version.of(label, str(sequence_number)), value)
+
+
+@pytest.fixture(params=["memory", "fakeredis", pytest.param("valkey", marks=pytest.mark.servers)])
+def cache_and_get(request: pytest.FixtureRequest) -> Iterator[tuple[Cache, Get]]:
+    if request.param == "memory":
+        memory = MemoryCache()
+        yield memory, memory.values.get
+        return
+    client: redis.Redis = (
+        fakeredis.FakeRedis() if request.param == "fakeredis" else request.getfixturevalue("redis_client")
+    )
+    with client:
+        yield RedisCache(client), lambda key: client.get(key)  # type: ignore[return-value]
+
+
+@pytest.fixture
+def cache(cache_and_get: tuple[Cache, Get]) -> Cache:
+    return cache_and_get[0]
+
+
+@pytest.fixture
+def get(cache_and_get: tuple[Cache, Get]) -> Get:
+    return cache_and_get[1]
+
+
+def test_an_upsert_stores_the_value_and_nothing_else_under_the_key(cache: Cache, get: Get) -> None:
+    """A reader's GET gives exactly the encoded item."""
+    assert cache.apply([write("users:42", 1, b'{"id":"42"}')]) == [Outcome.APPLIED]
+    assert get("users:42") == b'{"id":"42"}'
+
+
+def test_a_removal_deletes_the_key(cache: Cache, get: Get) -> None:
+    """After a removal nothing is left for a reader."""
+    cache.apply([write("k", 1, b"v")])
+    assert cache.apply([write("k", 2, None)]) == [Outcome.APPLIED]
+    assert get("k") is None
+
+
+def test_an_older_change_is_stale_and_changes_nothing(cache: Cache, get: Get) -> None:
+    """What comes late does not win."""
+    cache.apply([write("k", 2, b"new")])
+    assert cache.apply([write("k", 1, b"old")]) == [Outcome.STALE]
+    assert get("k") == b"new"
+
+
+def test_a_stale_change_leaves_the_newer_version_in_place(cache: Cache, get: Get) -> None:
+    """After a stale change another one between the two is stale as well."""
+    cache.apply([write("k", 3, b"new")])
+    cache.apply([write("k", 1, b"old")])
+    assert cache.apply([write("k", 2, b"middle")]) == [Outcome.STALE]
+    assert get("k") == b"new"
+
+
+def test_the_same_change_applies_again(cache: Cache, get: Get) -> None:
+    """A duplicate is applied, not refused: it may be the retry of one that stopped half-way."""
+    for _ in range(2):
+        assert cache.apply([write("k", 1, b"v")]) == [Outcome.APPLIED]
+    assert get("k") == b"v"
+
+
+def test_a_removed_item_stays_removed_when_an_older_upsert_comes(cache: Cache, get: Get) -> None:
+    """The guard is the tombstone of a deleted item."""
+    cache.apply([write("k", 2, None)])
+    assert cache.apply([write("k", 1, b"v")]) == [Outcome.STALE]
+    assert get("k") is None
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("999", "1000"),
+        ("20500000000000000910398", "820400000000000001192334"),
+        ("202328600001712385967261751", "202328600001712385967261752"),
+        ("9" * 39, "1" + "0" * 39),
+        ("000000000000000000009", "000000000000000000010"),
+    ],
+    ids=["a digit more", "child shard", "last digit, past what a double holds", "40 digits", "leading zeros"],
+)
+def test_sequence_numbers_compare_as_numbers_of_any_length(cache: Cache, get: Get, older: str, newer: str) -> None:
+    """Neither text order nor the precision of a double decides."""
+    assert cache.apply([write("k", newer, b"new")]) == [Outcome.APPLIED]
+    assert cache.apply([write("k", older, b"old")]) == [Outcome.STALE]
+    assert get("k") == b"new"
+    assert cache.apply([write("k2", older, b"old")]) == [Outcome.APPLIED]
+    assert cache.apply([write("k2", newer, b"new")]) == [Outcome.APPLIED]
+    assert get("k2") == b"new"
+
+
+def test_a_newer_stream_outranks_an_older_one(cache: Cache, get: Get) -> None:
+    """After a stream was made anew, its small sequence numbers win over the old stream's large ones."""
+    cache.apply([write("k", 10**26, b"old stream")])
+    assert cache.apply([write("k", 1, b"new stream", LABEL + 1)]) == [Outcome.APPLIED]
+    assert cache.apply([write("k", 10**27, b"old stream")]) == [Outcome.STALE]
+    assert get("k") == b"new stream"
+
+
+def test_results_come_in_the_order_of_the_writes_over_many_chunks(cache: Cache, get: Get) -> None:
+    """Each write has its own result, wherever it lies in its chunk."""
+    count = 4 * KEYS_PER_SCRIPT + 3
+    cache.apply([write(f"k{i}", 5, b"x") for i in range(0, count, 3)])
+    results = cache.apply([write(f"k{i}", 4, str(i).encode()) for i in range(count)])
+    assert results == [Outcome.APPLIED if i % 3 else Outcome.STALE for i in range(count)]
+    assert [get(f"k{i}") for i in range(6)] == [b"x", b"1", b"2", b"x", b"4", b"5"]
+
+
+def test_no_writes_give_no_results(cache: Cache) -> None:
+    """An empty batch is fine."""
+    assert cache.apply([]) == []
+    assert cache.fill([]) == []
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"\x00\xff\r\n", "grüße".encode(), b"x" * 400_000], ids=["empty", "binary", "utf-8", "large"]
+)
+def test_a_value_comes_back_byte_for_byte(cache: Cache, get: Get, value: bytes) -> None:
+    """Values are bytes to the cache."""
+    cache.apply([write("k", 1, value)])
+    assert get("k") == value
+
+
+@pytest.mark.parametrize("key", ["{acme}:42", "ключ:1", "a b\n", "a{b"])
+def test_a_key_of_any_kind_has_its_guard(cache: Cache, get: Get, key: str) -> None:
+    """Keys with a hash tag of their own, not ASCII, with spaces: guarded like any."""
+    cache.apply([write(key, 2, b"new")])
+    assert cache.apply([write(key, 1, b"old")]) == [Outcome.STALE]
+    assert get(key) == b"new"
+
+
+def test_a_fill_writes_where_the_stream_has_not_spoken(cache: Cache, get: Get) -> None:
+    """A backfill fills an empty cache, and its own earlier value."""
+    assert cache.fill([write("k", 0, b"first"), write("l", 0, b"second")]) == [Outcome.APPLIED] * 2
+    assert cache.fill([write("k", 0, b"third")]) == [Outcome.APPLIED]
+    assert (get("k"), get("l")) == (b"third", b"second")
+
+
+@pytest.mark.parametrize("streamed", [b"new", None], ids=["upsert", "removal"])
+def test_a_fill_never_beats_the_stream(cache: Cache, get: Get, streamed: bytes | None) -> None:
+    """Where a change was applied, be it a removal, a backfill writes nothing."""
+    cache.apply([write("k", 1, streamed)])
+    assert cache.fill([write("k", 0, b"read earlier"), write("l", 0, b"v")]) == [Outcome.STALE, Outcome.APPLIED]
+    assert get("k") == streamed
+
+
+def test_a_fill_leaves_no_guard(cache: Cache, get: Get) -> None:
+    """Any change wins over what a backfill wrote, whatever its version."""
+    cache.fill([write("k", 10**30, b"filled")])
+    assert cache.apply([write("k", 1, b"streamed")]) == [Outcome.APPLIED]
+    assert get("k") == b"streamed"
+
+
+def test_writes_are_read_lazily_and_may_raise(cache: Cache, get: Get) -> None:
+    """An error while writes are made comes out, and the cache works on."""
+
+    def broken() -> Iterator[Write]:
+        for i in range(KEYS_PER_SCRIPT + 1):
+            yield write(f"k{i}", 1, b"v")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        cache.apply(broken())
+    assert cache.apply([write("k0", 1, b"v")]) == [Outcome.APPLIED]
+    assert get("k0") == b"v"
