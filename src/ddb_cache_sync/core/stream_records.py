@@ -6,6 +6,7 @@ encoding for those who replicate.
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ddb_cache_sync.core.attribute_values import Image
@@ -139,7 +140,7 @@ def decode_record(raw: Any, stream_label_ms: int | None = None) -> StreamRecord:
             None if (created := body.get("ApproximateCreationDateTime")) is None else _seconds(created),
             user is not None and user.get("principalId") == _TTL_PRINCIPAL and user.get("type") == "Service",
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise malformed(raw) from None
 
 
@@ -198,6 +199,7 @@ def _image(wire: Any) -> Image:
 
 
 def _seconds(created: Any) -> float:
-    if type(created) is float or type(created) is int:
+    # An integer that no float can hold makes isfinite raise OverflowError.
+    if (type(created) is float or type(created) is int) and isfinite(created):
         return created
     raise TypeError
