@@ -131,7 +131,7 @@ def decode_record(raw: Any, stream_label_ms: int | None = None) -> StreamRecord:
         return StreamRecord(
             _EVENT_NAMES[raw["eventName"]],
             table,
-            _image(body["Keys"]),
+            _image(body["Keys"] or None),
             sequence_number,
             Version(prefix + sortable_digits(sequence_number)),
             None if (new := body.get("NewImage")) is None else _image(new),
