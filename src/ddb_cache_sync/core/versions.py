@@ -9,15 +9,18 @@ suffix (`:1`) that sorts just above it and below every newer change.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
 
 MAX_SEQUENCE_DIGITS = 40  # the service model: 21 to 40; emulators give shorter ones
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
 _VERSION = re.compile(r"[0-9]{13}:([0-9]{2}):(0|[1-9][0-9]*)(?::[0-9]+)?")
 _LENGTH_PREFIX = tuple(f"{length:02d}:" for length in range(MAX_SEQUENCE_DIGITS + 1))
 _ARN = re.compile(
-    r"arn:[^:]+:dynamodb:(?P<region>[^:]*):(?P<account>[^:]*):table/(?P<table>[^/:]+)/stream/(?P<label>.+)"
+    r"arn:[^:]+:dynamodb:(?P<region>[^:]*):(?P<account>[^:]*):table/(?P<table>[A-Za-z0-9_.-]{1,255})/stream/(?P<label>.+)"
 )
 
 
@@ -91,14 +94,16 @@ def parse_stream_label(label: str) -> int:
     """Epoch ms of a stream label such as `2025-04-23T13:37:16.991` (UTC; digits below ms are cut).
 
     Raises:
-        ValueError: Not a stream label.
+        ValueError: Not a stream label, or a time outside 1970 to 2286 (13 digits).
     """
     try:
         created = datetime.fromisoformat(label)
     except ValueError:
         raise ValueError("not a stream label: YYYY-MM-DDTHH:MM:SS.mmm") from None
     created = created.replace(tzinfo=UTC) if created.tzinfo is None else created
-    return int(created.timestamp()) * 1000 + created.microsecond // 1000
+    label_ms = (created - _EPOCH) // _MILLISECOND
+    label_prefix(label_ms)
+    return label_ms
 
 
 class StreamArn(NamedTuple):
@@ -119,7 +124,7 @@ class StreamArn(NamedTuple):
             ValueError: Not the ARN of a table's stream.
         """
         match = _ARN.fullmatch(arn)
-        if match is None:
+        if match is None or not arn.isascii():
             raise ValueError("not a stream's ARN: arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>")
         try:
             label_ms = parse_stream_label(match["label"])
