@@ -17,7 +17,7 @@ MAX_SEQUENCE_DIGITS = 40  # the service model: 21 to 40; emulators give shorter 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-_VERSION = re.compile(r"[0-9]{13}:([0-9]{2}):(0|[1-9][0-9]*)(?::[0-9]+)?")
+_VERSION = re.compile(rf"[0-9]{{13}}:([0-9]{{2}}):(0|[1-9][0-9]{{0,{MAX_SEQUENCE_DIGITS - 1}}})(?::[0-9]+)?")
 _LENGTH_PREFIX = tuple(f"{length:02d}:" for length in range(MAX_SEQUENCE_DIGITS + 1))
 _ARN = re.compile(
     r"arn:[^:]+:dynamodb:(?P<region>[^:]*):(?P<account>[^:]*):table/(?P<table>[A-Za-z0-9_.-]{1,255})/stream/(?P<label>.+)"
