@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict
 
+from ddb_cache_sync.core.versions import sortable_digits
+
 
 class Outcome(StrEnum):
     """What became of one record."""
@@ -71,5 +73,5 @@ class ApplyReport:
         """
         if not self.failures:
             return {"batchItemFailures": []}
-        lowest = min(self.failures, key=lambda failure: int(failure.sequence_number))
+        lowest = min(self.failures, key=lambda failure: sortable_digits(failure.sequence_number))
         return {"batchItemFailures": [{"itemIdentifier": lowest.sequence_number}]}
