@@ -50,14 +50,15 @@ class Projection:
             ConfigurationError: The key mapping can't be right for this table.
         """
         try:
-            key = self._keys(change)
-            if key.isascii() or key.encode():
+            key: object = self._keys(change)  # the caller's own code: what it gives is looked at
+            if isinstance(key, str) and key and (key.isascii() or key.encode()):
                 return key
         except CacheSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - the caller's own code; its text may repeat contents
             raise RecordError(f"the key mapping raised {type(error).__name__}") from None
-        raise RecordError("the key mapping gave an empty key")
+        found = "an empty key" if key == "" else f"a {type(key).__name__}, not a str"
+        raise RecordError(f"the key mapping gave {found}")
 
     def write(self, cache_key: str, change: Change) -> Write:
         """The write that brings this cache key to this change.
@@ -69,8 +70,11 @@ class Projection:
         if not isinstance(change, Upsert):
             return Write(cache_key, guard, change.version, None)
         try:
-            return Write(cache_key, guard, change.version, self._encoding.encode(change.item))
+            value: object = self._encoding.encode(change.item)
         except CacheSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - the caller's own code; its text may repeat contents
             raise RecordError(f"the encoding raised {type(error).__name__}") from None
+        if not isinstance(value, bytes):
+            raise RecordError(f"the encoding gave a {type(value).__name__}, not bytes")
+        return Write(cache_key, guard, change.version, value)
