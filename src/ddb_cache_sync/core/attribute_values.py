@@ -146,7 +146,7 @@ def decode_value(value: object, depth: int = 0) -> Value:
     if depth >= MAX_NESTING:
         raise ValueError(f"nested deeper than {MAX_NESTING} levels")
     if tag == "M":
-        return {name: decode_value(member, depth + 1) for name, member in fields(wire).items()}
+        return {utf8_text(name): decode_value(member, depth + 1) for name, member in fields(wire).items()}
     if tag == "L":
         return [decode_value(member, depth + 1) for member in members(wire)]
     raise ValueError("an unknown attribute type")

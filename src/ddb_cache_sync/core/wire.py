@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
-from ddb_cache_sync.core.attribute_values import decode_value
+from ddb_cache_sync.core.attribute_values import decode_value, utf8_text
 from ddb_cache_sync.core.versions import StreamArn, sortable_digits
 
 
@@ -19,7 +19,7 @@ def _decodable(value: object) -> object:
 
 
 AttributeValue = Annotated[Any, PlainValidator(_decodable)]
-Attributes = dict[str, AttributeValue]
+Attributes = dict[Annotated[str, AfterValidator(utf8_text)], AttributeValue]
 
 
 class WireUserIdentity(BaseModel):
