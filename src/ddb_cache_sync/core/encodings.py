@@ -58,7 +58,7 @@ class JsonEncoding:
             return orjson.dumps(json_members(item.wire), option=orjson.OPT_SORT_KEYS)
         except orjson.JSONEncodeError:
             # Its text is not passed on: nothing promises that it stays free of contents.
-            raise RecordError("item: not valid Unicode: half a surrogate pair") from None
+            raise RecordError("item: a text or an attribute name is not valid Unicode: half a surrogate pair") from None
         except ValueError as error:
             raise RecordError(f"item: {error}") from None
 
@@ -70,7 +70,10 @@ class JsonEncoding:
         """
         import json  # noqa: PLC0415 - not needed to write; orjson would read numbers as floats
 
-        decoded = json.loads(value, parse_float=Decimal, parse_int=Decimal)
+        try:
+            decoded = json.loads(value, parse_float=Decimal, parse_int=Decimal)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
         if not isinstance(decoded, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - one error type for malformed values
         return decoded
