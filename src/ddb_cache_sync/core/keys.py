@@ -7,7 +7,8 @@ Rules, so that two items never share a cache key and no value can forge a hash t
 2. N is written in plain form (`1`, `1.0` and `1E0` are one key), B as base64url without padding.
 3. Between two placeholders stands at least one character that rule 1 can escape.
 4. A template names the whole primary key, and nothing else that could change.
-5. In a key of more than `max_bytes`, each value of more than 64 bytes becomes `%#` and its SHA-256 as base64url.
+5. In a key of more than `max_bytes`, each value of more than 64 bytes becomes `%#` and its SHA-256 as base64url; in a
+   hash tag it does so in every key, so that the tag depends on nothing but its own values.
 """
 
 import base64
@@ -59,7 +60,7 @@ class KeyTemplate:
         ConfigurationError: A template that can't give each item a key of its own, whatever its values are.
     """
 
-    __slots__ = ("_attributes", "_escape", "_literals", "_names", "max_bytes", "template")
+    __slots__ = ("_attributes", "_escape", "_literals", "_names", "_tagged", "max_bytes", "template")
 
     def __init__(self, template: str, *, max_bytes: int = DEFAULT_MAX_KEY_BYTES) -> None:
         self.template: Final = template
@@ -73,7 +74,7 @@ class KeyTemplate:
             raise ConfigurationError(
                 f"key template {template!r} names no attribute", hint="Name the primary key, as in users:{id}."
             )
-        _check_braces(template, literals)
+        self._tagged: Final = _places_in_hash_tag(template, literals)
         longest = sum(len(text.encode()) for text in literals) + _LONG_VALUE_BYTES * len(names)
         if longest > max_bytes:
             raise ConfigurationError(
@@ -98,6 +99,9 @@ class KeyTemplate:
         values = [
             escape(table) if name == "table" else escape(key_value_text(name, wire[name])) for name in self._names
         ]
+        if self._tagged:
+            for place in self._tagged:
+                values[place] = _short(values[place])
         return join(self._literals, values, self.max_bytes)
 
     def _wrong_attributes(self, table: str, attributes: Image) -> ConfigurationError:
@@ -220,11 +224,11 @@ def _parse(template: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(literals), tuple(names)
 
 
-def _check_braces(template: str, literals: Sequence[str]) -> None:
-    """Braces make a hash tag or nothing: values have none, so one sample key shows it for all."""
+def _places_in_hash_tag(template: str, literals: Sequence[str]) -> range:
+    """The places of the values in the hash tag. Braces make one or are wrong: values have none, as a sample shows."""
     sample = "x".join(literals)
     if "{" not in sample and "}" not in sample:
-        return
+        return range(0)
     opening, closing = sample.find("{"), sample.find("}")
     one_tag = sample.count("{") == sample.count("}") == 1 and opening + 1 < closing
     if not one_tag or (opening == 0 and closing == len(sample) - 1):
@@ -232,3 +236,5 @@ def _check_braces(template: str, literals: Sequence[str]) -> None:
             f"key template {template!r} has braces that are not one hash tag with something beside it",
             hint="Write a hash tag as {{...}}, as in {{{tenant}}}:{id}.",
         )
+    first, last = (next(place for place, text in enumerate(literals) if brace in text) for brace in "{}")
+    return range(first, last)
