@@ -204,6 +204,10 @@ _escape_default: Final = _escape_for("default", [":"])
 
 def _parse(template: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Literals and placeholder names of a template, in turn; one more literal than names."""
+    try:
+        utf8_text(template)
+    except ValueError as error:
+        raise ConfigurationError(f"key template {template!r}: {error}") from None
     literals, names, start = [""], [], 0
     for match in _PLACEHOLDER.finditer(template):
         literals[-1] += template[start : match.start()]
