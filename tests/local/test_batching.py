@@ -1,7 +1,7 @@
 """The decisions of an event source mapping, in virtual time and without threads."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from ddb_cache_sync.local.batching import (
 )
 from ddb_cache_sync.local.properties import EventSourceMappingProperties
 from ddb_cache_sync.local.responses import FAILURE, FUNCTION_ERROR, SUCCESS, Result, Verdict
+from ddb_cache_sync.table.streams import StartingPosition
 
 NOW = 1_000_000.0
 
@@ -298,3 +299,9 @@ def test_properties_that_aws_would_refuse_are_refused(wrong: dict[str, Any]) -> 
     """A local run must not get away with what a deployment does not."""
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         EventSourceMappingProperties(**wrong)
+
+
+def test_a_starting_position_may_be_given_as_text() -> None:
+    """As it stands in a template or a settings file."""
+    properties = EventSourceMappingProperties(starting_position=cast("Any", "LATEST"))
+    assert properties.starting_position is StartingPosition.LATEST

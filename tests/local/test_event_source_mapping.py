@@ -1,20 +1,15 @@
-"""The event source mapping with its threads: against a stream in memory, and against a real moto server."""
+"""The event source mapping with its threads, against a stream in memory."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 from ddb_cache_sync.errors import ConfigurationError, TableError
 from ddb_cache_sync.local.event_source_mapping import (
@@ -28,7 +23,7 @@ from ddb_cache_sync.local.failure_destination import FolderDestination
 from ddb_cache_sync.table.streams import StartingPosition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from ddb_cache_sync.local.failure_destination import DiscardedBatch
@@ -190,43 +185,6 @@ def test_a_child_shard_is_delivered_after_its_parent_is_finished(stream: _Stream
     assert sorted(handler.keys[6:]) == ["left", "right"]
 
 
-def test_the_handler_shares_nothing_with_the_event_source_mapping(stream: _Stream) -> None:
-    """A handler that spoils its event gets it whole again at the retry."""
-    seen: list[Any] = []
-
-    def handler(event: Any, context: Any) -> None:
-        seen.append(json.loads(json.dumps(event)))
-        event["Records"].clear()
-        if len(seen) == 1:
-            fail([])
-
-    stream.write("a")
-    with mapping_of(stream, handler) as mapping:
-        mapping.drain(SECONDS)
-    assert seen[0] == seen[1]
-    assert seen[0]["Records"][0]["eventSourceARN"] == ARN
-
-
-def test_the_context_is_that_of_a_lambda_function(stream: _Stream) -> None:
-    """Its remaining time counts from the start of the invocation, and each invocation has its own id."""
-    remaining: list[int] = []
-    handler = _Recorder(lambda keys: remaining.append(handler.contexts[-1].get_remaining_time_in_millis()))
-    stream.write("a", "b")
-    with mapping_of(
-        stream,
-        handler,
-        batch_size=1,
-        function_timeout_seconds=7,
-        more={"clock": lambda: 50.0, "function_name": "f"},
-    ) as mapping:
-        mapping.drain(SECONDS)
-    context = handler.contexts[0]
-    assert remaining == [7000, 7000]
-    assert context.invoked_function_arn == "arn:aws:lambda:eu-west-1:111122223333:function:f"
-    assert (context.function_name, context.function_version, context.memory_limit_in_mb) == ("f", "$LATEST", "128")
-    assert len({context.aws_request_id for context in handler.contexts}) == 2
-
-
 def test_a_batch_that_keeps_failing_goes_to_the_destination_and_the_shard_goes_on(stream: _Stream) -> None:
     """Three retries make four invocations; then the next batch has its turn."""
     destination = _Destination()
@@ -276,42 +234,6 @@ def test_a_partial_failure_comes_again_from_its_checkpoint(stream: _Stream) -> N
     (discarded,) = destination.discarded
     assert discarded.batch.sequence_numbers == ("2", "3")
     assert discarded.function_error is None
-
-
-def test_an_answer_is_not_read_where_the_response_type_is_not_enabled(stream: _Stream) -> None:
-    """The batch is done whatever the body says."""
-    handler = _Recorder(lambda keys: {"batchItemFailures": [{"itemIdentifier": "1"}]})
-    stream.write("a")
-    with mapping_of(stream, handler, report_batch_item_failures=False) as mapping:
-        mapping.drain(SECONDS)
-    assert handler.invocations == [["a"]]
-
-
-def test_an_answer_that_json_can_not_hold_fails_the_invocation(stream: _Stream) -> None:
-    """The runtime could not have sent it."""
-    answers = iter([{"batchItemFailures": {1, 2}}, None])
-    handler = _Recorder(lambda keys: next(answers))
-    stream.write("a")
-    with mapping_of(stream, handler) as mapping:
-        mapping.drain(SECONDS)
-    assert handler.invocations == [["a"], ["a"]]
-
-
-def test_a_handler_that_exits_fails_its_invocation(stream: _Stream) -> None:
-    """It must not take the event source mapping with it."""
-    answers = iter([SystemExit(1), None])
-
-    def answer(keys: list[str]) -> object:
-        following = next(answers)
-        if following is not None:
-            raise following
-        return following
-
-    handler = _Recorder(answer)
-    stream.write("a")
-    with mapping_of(stream, handler) as mapping:
-        mapping.drain(SECONDS)
-    assert handler.invocations == [["a"], ["a"]]
 
 
 def test_a_handler_that_returns_after_its_time_out_gets_the_batch_again(stream: _Stream) -> None:
@@ -524,76 +446,3 @@ def test_an_arn_of_something_else_is_refused() -> None:
     """A table's ARN is the likely mistake."""
     with pytest.raises(ConfigurationError, match="LatestStreamArn"):
         EventSourceMapping(cast("Any", _Stream()), ARN.partition("/stream")[0], _Recorder())
-
-
-def test_no_log_line_holds_what_a_handler_said(stream: _Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """An error's text may quote an item; its type and place are logged."""
-    stream.write("secret")
-    with caplog.at_level(logging.DEBUG), mapping_of(stream, _Recorder(fail), maximum_retry_attempts=0) as mapping:
-        mapping.drain(SECONDS)
-    assert "RuntimeError in fail" in caplog.text
-    assert "secret" not in caplog.text
-
-
-@pytest.fixture
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.mark.servers
-def test_items_written_to_a_real_server_arrive_as_lambda_delivers_them(endpoint: str, tmp_path: Path) -> None:
-    """From PutItem to the handler, through a server, with a poison item on the way into a folder."""
-    options: dict[str, Any] = {
-        "endpoint_url": endpoint,
-        "region_name": "us-east-1",
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
-        "config": Config(account_id_endpoint_mode="disabled"),
-    }
-    sent: dict[str, Any] = {}
-
-    def handler(event: Any, context: Any) -> object:
-        for record in event["Records"]:
-            number = record["dynamodb"]["SequenceNumber"]
-            if record["dynamodb"]["Keys"]["pk"]["S"] == "poison":
-                return {"batchItemFailures": [{"itemIdentifier": number}]}
-            sent[number] = record
-        return None
-
-    with (
-        closing(boto3.client("dynamodb", **options)) as table,
-        closing(boto3.client("dynamodbstreams", **options)) as streams,
-    ):
-        made = table.create_table(
-            TableName="T",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-        )
-        properties = EventSourceMappingProperties(
-            batch_size=10, parallelization_factor=2, maximum_retry_attempts=1, bisect_batch_on_function_error=True
-        )
-        arn = made["TableDescription"]["LatestStreamArn"]
-        with EventSourceMapping(
-            streams, arn, handler, properties, on_failure=FolderDestination(tmp_path), pace=PACE
-        ) as mapping:
-            for number in range(12):
-                table.put_item(TableName="T", Item={"pk": {"S": f"item {number}"}, "content": {"B": b"foobar"}})
-            mapping.drain(SECONDS)
-            assert len(sent) == 12
-            table.put_item(TableName="T", Item={"pk": {"S": "poison"}})
-            table.delete_item(TableName="T", Key={"pk": {"S": "item 0"}})
-            mapping.drain(SECONDS)
-    last = sent[max(sent, key=int)]
-    assert (last["eventName"], last["dynamodb"]["Keys"]) == ("REMOVE", {"pk": {"S": "item 0"}})
-    first = sent[min(sent, key=int)]
-    assert first["dynamodb"]["NewImage"] == {"pk": {"S": "item 0"}, "content": {"B": "Zm9vYmFy"}}
-    assert first["eventSourceARN"] == arn
-    (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
-    (poison,) = json.loads(json.loads(path.read_text(encoding="utf-8"))["payload"])["Records"]
-    assert poison["dynamodb"]["Keys"] == {"pk": {"S": "poison"}}

@@ -49,6 +49,7 @@ class EventSourceMappingProperties:
             _check("maximum_record_age_seconds", self.maximum_record_age_seconds, 60, 604_800, "-1 or ")
         if self.starting_position not in tuple(StartingPosition):
             raise ConfigurationError("starting_position must be TRIM_HORIZON or LATEST")
+        object.__setattr__(self, "starting_position", StartingPosition(self.starting_position))  # its text will do
         if not 0 < self.function_timeout_seconds <= 900:
             raise ConfigurationError("function_timeout_seconds must be above 0 and at most 900")
 

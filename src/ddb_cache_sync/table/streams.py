@@ -200,7 +200,7 @@ class StreamReader:
             try:
                 return request()
             except ClientError as error:
-                code = error.response.get("Error", {}).get("Code", "unknown")
+                code = _code(error)
                 if code in ("ExpiredIteratorException", "TrimmedDataAccessException"):
                     raise
                 if code not in _TRANSIENT or self._gives_up(attempt):
@@ -259,14 +259,14 @@ class ShardReader:
                 page = self._page(limit)
             except ClientError as error:
                 self._iterator = None
-                if error.response["Error"]["Code"] == "TrimmedDataAccessException":
+                if _code(error) == "TrimmedDataAccessException":
                     self._skip_trimmed()
                 continue
             self._iterator = page.get("NextShardIterator")
             self.closed = self._iterator is None
             records = page["Records"]
             if records:
-                self.last_sequence_number = records[-1]["dynamodb"]["SequenceNumber"]
+                self.last_sequence_number = records[-1].get("dynamodb", {}).get("SequenceNumber")
             return records
         raise TableError(f"shard {self.shard_id} of {self._stream.stream_arn} gives no iterator that can be read")
 
@@ -383,9 +383,13 @@ def _to_lambda_value(value: Mapping[str, Any]) -> dict[str, Any]:
             return {kind: content}
 
 
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "unknown")
+
+
 def _shard(listed: ShardTypeDef) -> Shard:
     return Shard(
-        shard_id=listed["ShardId"],
+        shard_id=listed.get("ShardId", ""),  # always there, whatever the service model says
         parent_id=listed.get("ParentShardId"),
         closed="EndingSequenceNumber" in listed.get("SequenceNumberRange", {}),
     )
