@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
-from ddb_cache_sync.core.keys import KeyTemplate, table_keys
+from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
+from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.errors import ConfigurationError
-from ddb_cache_sync.sync.replicator import Replicator
+from ddb_cache_sync.sync.replicator import Replicator, stream_label_ms
 
 PREFIX: Final = "DDB_CACHE_SYNC_"
 
@@ -39,8 +40,12 @@ class Settings(BaseModel):
     """How long before the function's time-out a failing cache is given up, milliseconds."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+    def from_environment(cls, environment: Mapping[str, str], over: Mapping[str, str] | None = None) -> Self:
         """Read the settings from environment variables; empty ones count as unset.
+
+        Args:
+            environment: The variables; those without the prefix are passed over.
+            over: Values by field name that go before the environment's.
 
         Raises:
             ConfigurationError: A variable of this prefix that is unknown, or one that can't be right. Its value is
@@ -52,7 +57,7 @@ class Settings(BaseModel):
             if name.startswith(PREFIX) and value
         }
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(given | dict(over or {}))
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
             field = str(first["loc"][0])
@@ -77,12 +82,32 @@ class Settings(BaseModel):
             )
         return Replicator(
             connect(self.redis_url.get_secret_value()),
-            keys=KeyTemplate(self.key_template) if self.key_template else table_keys,
+            keys=self._keys(),
             encoding=self._encoding(),
             guard_prefix=self.guard_prefix,
             guard_ttl_seconds=self.guard_ttl_seconds,
             stream_label=self.stream_label,
         )
+
+    def projection(self) -> Projection:
+        """The projection alone, for what needs no cache.
+
+        Raises:
+            ConfigurationError: A setting that can't be right.
+        """
+        return Projection(self._keys(), self._encoding(), self.guard_prefix)
+
+    @property
+    def stream_label_ms(self) -> int | None:
+        """The stream label, epoch ms; None: the records' own.
+
+        Raises:
+            ConfigurationError: It is no time.
+        """
+        return stream_label_ms(self.stream_label)
+
+    def _keys(self) -> KeyMapping:
+        return KeyTemplate(self.key_template) if self.key_template else table_keys
 
     def _encoding(self) -> Encoding:
         return _ENCODINGS[self.encoding]()

@@ -1,0 +1,36 @@
+"""Options that mean the same in every command; each falls back to its setting."""
+
+import os
+from typing import Annotated, TypeAlias
+
+import typer
+
+from ddb_cache_sync.settings import Settings
+
+RedisUrl: TypeAlias = Annotated[
+    str | None, typer.Option(help="The cache's URL. Default: DDB_CACHE_SYNC_REDIS_URL.", show_default=False)
+]
+KeyTemplateOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--key-template",
+        help="The key template, such as users:{id}. Default: DDB_CACHE_SYNC_KEY_TEMPLATE, or the table's name and key.",
+        show_default=False,
+    ),
+]
+EncodingOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", help="The form of a stored item: json. Default: DDB_CACHE_SYNC_ENCODING.", show_default=False
+    ),
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def settings(**options: str | None) -> Settings:
+    """The settings from the environment, with the options that were given put over them.
+
+    Raises:
+        ConfigurationError: An unknown setting, or one that can't be right.
+    """
+    return Settings.from_environment(os.environ, {name: value for name, value in options.items() if value is not None})
