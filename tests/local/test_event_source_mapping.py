@@ -20,7 +20,7 @@ from ddb_cache_sync.local.event_source_mapping import (
     Pace,
 )
 from ddb_cache_sync.local.failure_destination import FolderDestination
-from ddb_cache_sync.table.streams import StartingPosition
+from ddb_cache_sync.table.streams import Backoff, StartingPosition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,7 @@ class _Stream:
         self.closed: set[str] = set()
         self.refuses: Exception | None = None
         self.refused = threading.Event()
+        self.on_read: Callable[[], None] = lambda: None
         self.written = 0
         self.open("shard-1")
 
@@ -85,6 +86,7 @@ class _Stream:
 
     def get_records(self, **request: Any) -> Any:
         self._refuse()
+        self.on_read()
         shard_id, start = request["ShardIterator"].split()
         was_closed = shard_id in self.closed
         records = self.shards[shard_id][int(start) :][:3]
@@ -335,6 +337,52 @@ def test_a_slow_lane_holds_back_reading_and_loses_nothing(stream: _Stream) -> No
     assert handler.keys == [str(number) for number in range(2000)]
 
 
+def test_a_drain_waits_for_a_shard_that_appeared_while_it_was_reading(stream: _Stream) -> None:
+    """The parent is read to its end after the description that does not list the child yet."""
+
+    def split() -> None:
+        stream.on_read = lambda: None
+        stream.close("shard-1")
+        stream.open("shard-2", parent="shard-1")
+        stream.write("child", shard_id="shard-2")
+
+    handler = _Recorder()
+    with mapping_of(stream, handler, pace=Pace(poll_interval_seconds=3600)) as mapping:
+        mapping.drain(SECONDS)  # from here on only a drain makes it read
+        stream.on_read = split
+        mapping.drain(SECONDS)
+    assert handler.keys == ["child"]
+
+
+def test_a_drain_waits_for_a_delivery_to_the_destination(stream: _Stream) -> None:
+    """A batch given up is finished once it is safe."""
+    gate = threading.Event()
+
+    class Slow(_Destination):
+        def deliver(self, discarded: DiscardedBatch) -> None:
+            gate.wait(SECONDS)
+            super().deliver(discarded)
+
+    destination = Slow()
+    stream.write("bad")
+    with mapping_of(stream, _Recorder(fail), maximum_retry_attempts=0, more={"on_failure": destination}) as mapping:
+        with pytest.raises(DrainTimeout):
+            mapping.drain(0.1)
+        gate.set()
+        mapping.drain(SECONDS)
+        assert len(destination.discarded) == 1
+
+
+def test_a_failed_batch_waits_for_its_backoff_and_a_stop_does_not(stream: _Stream) -> None:
+    """The wait is random; of an hour, it is next to never short enough to be seen here."""
+    hour = Pace(poll_interval_seconds=0.002, retry_backoff=Backoff(base_seconds=3600, cap_seconds=3600))
+    handler = _Recorder(fail)
+    stream.write("bad")
+    with mapping_of(stream, handler, pace=hour) as mapping, pytest.raises(DrainTimeout):
+        mapping.drain(0.1)
+    assert handler.invocations == [["bad"]]
+
+
 def test_a_drain_that_takes_too_long_says_so(stream: _Stream) -> None:
     """A batch that is tried again without end never finishes."""
     stream.write("bad")
@@ -342,7 +390,7 @@ def test_a_drain_that_takes_too_long_says_so(stream: _Stream) -> None:
         mapping.drain(0.05)
 
 
-def test_a_stop_does_not_wait_for_a_backoff_a_window_or_a_poll(stream: _Stream) -> None:
+def test_a_stop_does_not_wait_for_a_window_or_a_poll(stream: _Stream) -> None:
     """Every wait ends with the stop; the test's own time limit is far below them."""
     hour = Pace(poll_interval_seconds=3600, stop_grace_seconds=SECONDS)
     stream.write("a")
