@@ -207,7 +207,7 @@ def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001 -
     table = os.environ.get("DYNAMODB_TABLE", "").strip()
     if not table:
         raise ConfigurationError("DYNAMODB_TABLE is not set", hint="Set it to the name of the table to change")
-    count = _whole_number("CHANGES_COUNT")
+    count = _whole_number("CHANGES_COUNT", least=0)
     seed = _whole_number("SEED")
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
@@ -332,11 +332,14 @@ def _lambda_client() -> WritableTable:
     return dynamodb_client()
 
 
-def _whole_number(variable: str) -> int | None:
+def _whole_number(variable: str, *, least: int | None = None) -> int | None:
     text = os.environ.get(variable, "").strip()
     if not text:
         return None
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         raise ConfigurationError(f"{variable} is not a whole number", hint="Give digits only, such as 10") from None
+    if least is not None and number < least:
+        raise ConfigurationError(f"{variable} can't be {number}", hint=f"Give {least} or more")
+    return number

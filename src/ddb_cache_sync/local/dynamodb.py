@@ -13,6 +13,8 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,8 @@ _MOTO_NEEDS = ("moto", "flask", "flask_cors")
 _START_SECONDS = 30.0
 _LISTENING = re.compile(r"^listening on (\d+)$", re.MULTILINE)
 _BIND_FAILURE = "Failed to bind"
+_HALT_SECONDS = 0.2  # any other server on this machine answers within it
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +183,38 @@ def _start_dynamodb_local(stack: contextlib.ExitStack, command: list[str], port:
         folder = attempt.enter_context(temporary_folder("dynamodb-local"))
         child = attempt.enter_context(child_server([*command, "-port", str(port)], folder))
 
-        def answers() -> bool:
-            listening = is_listening(port)
-            # Where its port is taken, DynamoDB Local says so and goes on running: the answer is another program's.
+        def is_ready() -> bool:
+            # Where its port is taken, DynamoDB Local says so and goes on running.
             if _BIND_FAILURE in child.read_log():
                 raise PortTakenError("DynamoDB Local found its port taken")
-            return listening
+            return is_listening(port) and _is_ours(child, port)
 
-        wait_until(answers, server=child, name="DynamoDB Local", seconds=_START_SECONDS)
+        wait_until(is_ready, server=child, name="DynamoDB Local", seconds=_START_SECONDS)
         stack.enter_context(attempt.pop_all())
     return EmbeddedDynamoDB(f"http://{LOOPBACK}:{port}", _REGION, child.pid)
+
+
+def _is_ours(child: ChildServer, port: int) -> bool:
+    """Say whether it is the child that answers on this port, by halting it for a moment.
+
+    Another program may have taken the port while Java was starting, and even be a DynamoDB Local.
+
+    Raises:
+        PortTakenError: An answer came while the child was halted.
+    """
+    with socket.create_connection((LOOPBACK, port), timeout=_ANSWER_SECONDS) as connection:
+        child.send_signal(signal.SIGSTOP)
+        try:
+            connection.settimeout(_HALT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                with contextlib.suppress(ConnectionError):  # a closed connection is an answer too
+                    connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    connection.recv(1)
+                raise PortTakenError("another program took the port of DynamoDB Local")
+        finally:
+            child.send_signal(signal.SIGCONT)
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            return connection.recv(1) != b""
+        except OSError:
+            return False

@@ -56,12 +56,14 @@ class ChildServer:
         folder: Its working folder, removed when it ends.
         log: File that its output goes to.
         has_ended: Says whether it ended by itself.
+        send_signal: Sends it a signal, and none to anyone else once it has ended.
     """
 
     pid: int
     folder: Path
     log: Path
     has_ended: Callable[[], bool]
+    send_signal: Callable[[int], None]
 
     def read_log(self) -> str:
         """Give all that it has written so far."""
@@ -109,7 +111,7 @@ def child_server(
         raise ServerError(f"can't run {command[0]}: {error.strerror}") from None
     try:
         with _watcher(child.pid, folder):
-            yield ChildServer(child.pid, folder, log, lambda: child.poll() is not None)
+            yield ChildServer(child.pid, folder, log, lambda: child.poll() is not None, child.send_signal)
     finally:
         _stop(child)
 
