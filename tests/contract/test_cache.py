@@ -1,6 +1,7 @@
 """One contract, kept by the model in memory, by fakeredis and by a real Valkey."""
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import fakeredis
 import pytest
@@ -32,7 +33,7 @@ def cache_and_get(request: pytest.FixtureRequest) -> Iterator[tuple[Cache, Get]]
         fakeredis.FakeRedis() if request.param == "fakeredis" else request.getfixturevalue("redis_client")
     )
     with client:
-        yield RedisCache(client), lambda key: client.get(key)  # type: ignore[return-value]
+        yield RedisCache(client), lambda key: cast("bytes | None", client.get(key))
 
 
 @pytest.fixture
