@@ -120,7 +120,7 @@ def translate(error: Exception, action: str) -> CacheSyncError:
 
 
 def _client(service: str, region: str | None, endpoint_url: str | None, credentials: StaticCredentials | None) -> Any:
-    keys: dict[str, str] = {}
+    keys: dict[str, Any] = {}
     if credentials is not None:
         keys = {
             "aws_access_key_id": credentials.access_key_id,
