@@ -1,4 +1,4 @@
-"""Whatever is delivered twice, late, out of order, half or interleaved: drained, the cache holds what the table holds."""
+"""Delivered twice, late, out of order, half or interleaved: once drained, the cache holds what the table holds."""
 
 from typing import Any
 
