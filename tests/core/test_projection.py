@@ -1,0 +1,118 @@
+"""Projection: from a change to its write, with key mappings and encodings of one's own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ddb_cache_sync import Change, ConfigurationError, Image, ItemKey, KeyTemplate, RecordError, Remove, Upsert, Version
+from ddb_cache_sync.core.projection import Projection, Write
+
+VERSION = Version.of(1745415436991, "111")
+KEY = ItemKey("T", Image({"id": {"S": "a"}}))
+UPSERT = Upsert(KEY, VERSION, Image({"id": {"S": "a"}, "n": {"N": "1"}}))
+REMOVE = Remove(KEY, VERSION)
+
+
+class EncodingOf:
+    """An encoding of one's own, made of a function."""
+
+    def __init__(self, encode: Callable[[Image], Any]) -> None:
+        self.encode = encode
+
+
+def raises(error: Exception) -> Callable[[Any], Any]:
+    """A function that fails."""
+
+    def failing(_: Any) -> Any:
+        raise error
+
+    return failing
+
+
+def test_an_upsert_becomes_the_write_of_its_item() -> None:
+    """Key, guard, version and value."""
+    projection = Projection(KeyTemplate("users:{id}"))
+    cache_key = projection.cache_key(UPSERT)
+    assert projection.write(cache_key, UPSERT) == Write("users:a", "~v:{users:a}", VERSION, b'{"id":"a","n":1}')
+
+
+def test_a_remove_becomes_a_deletion() -> None:
+    """Of the same key and guard, without an encoding."""
+    projection = Projection(KeyTemplate("users:{id}"), EncodingOf(raises(AssertionError("not called"))))
+    assert projection.cache_key(REMOVE) == "users:a"
+    assert projection.write("users:a", REMOVE) == Write("users:a", "~v:{users:a}", VERSION, None)
+
+
+def test_key_mapping_encoding_and_guard_prefix_can_be_ones_own() -> None:
+    """Any callable and any object with `encode`."""
+
+    def keys(change: Change, /) -> str:
+        return f"é:{change.key.attributes['id']}"
+
+    projection = Projection(keys, EncodingOf(lambda item: str(len(item)).encode()), "guard:")
+    assert projection.cache_key(UPSERT) == "é:a"
+    assert projection.write("é:a", UPSERT) == Write("é:a", "guard:{é:a}", VERSION, b"2")
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("", "the key mapping gave an empty key"),
+        (None, "the key mapping gave a NoneType, not a str"),
+        (b"SECRET", "the key mapping gave a bytes, not a str"),
+        (1, "the key mapping gave a int, not a str"),
+        (["SECRET"], "the key mapping gave a list, not a str"),
+        ("SECRET\ud800", "the key mapping raised UnicodeEncodeError"),
+    ],
+)
+def test_rubbish_from_a_key_mapping_makes_a_poison_record(given: Any, problem: str) -> None:
+    """Not an error of the whole batch; what it gave is not repeated."""
+    with pytest.raises(RecordError) as caught:
+        Projection(lambda _: given).cache_key(UPSERT)
+    assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("SECRET"), KeyError("SECRET"), TypeError(), RecursionError(), StopIteration()]
+)
+def test_a_key_mapping_that_raises_makes_a_poison_record(error: Exception) -> None:
+    """Its type is told and its text is not, for that may repeat contents."""
+    with pytest.raises(RecordError, match=f"^the key mapping raised {type(error).__name__}$"):
+        Projection(raises(error)).cache_key(UPSERT)
+
+
+@pytest.mark.parametrize("given", [None, "SECRET", 1, ["SECRET"], {"SECRET": 1}, bytearray(b"SECRET")])
+def test_rubbish_from_an_encoding_makes_a_poison_record(given: Any) -> None:
+    """None above all: it would delete the cache key."""
+    with pytest.raises(RecordError, match=f"^the encoding gave a {type(given).__name__}, not bytes$"):
+        Projection(encoding=EncodingOf(lambda _: given)).write("k", UPSERT)
+
+
+@pytest.mark.parametrize("error", [ValueError("SECRET"), KeyError("SECRET"), TypeError(), RecursionError()])
+def test_an_encoding_that_raises_makes_a_poison_record(error: Exception) -> None:
+    """As a key mapping does."""
+    with pytest.raises(RecordError, match=f"^the encoding raised {type(error).__name__}$"):
+        Projection(encoding=EncodingOf(raises(error))).write("k", UPSERT)
+
+
+@pytest.mark.parametrize("error", [RecordError("no such tenant"), ConfigurationError("wrong table")])
+def test_errors_of_this_library_keep_their_words(error: Exception) -> None:
+    """Code of one's own can say what is wrong, and whose fault it is."""
+    with pytest.raises(type(error), match=str(error)):
+        Projection(raises(error)).cache_key(UPSERT)
+    with pytest.raises(type(error), match=str(error)):
+        Projection(encoding=EncodingOf(raises(error))).write("k", UPSERT)
+
+
+def test_a_key_that_can_have_no_guard_makes_a_poison_record() -> None:
+    """Of an upsert and of a removal."""
+    for change in (UPSERT, REMOVE):
+        with pytest.raises(RecordError, match="begins with the guard prefix"):
+            Projection().write("~v:a", change)
+
+
+def test_a_guard_prefix_that_can_not_be_right_is_refused_at_once() -> None:
+    """Before any record."""
+    with pytest.raises(ConfigurationError, match="guard prefix"):
+        Projection(guard_prefix="{v}")
