@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, UnauthorizedSSOTokenError
 
 from ddb_cache_sync.errors import ConfigurationError, TableError
 from ddb_cache_sync.table.clients import StaticCredentials, dynamodb_client, error_code, streams_client, translate
@@ -52,7 +52,7 @@ def test_a_client_goes_to_the_endpoint_with_the_credentials_given() -> None:
     ("endpoint_url", "is_direct"),
     [("http://127.0.0.1:9", True), ("http://localhost:9", True), ("http://[::1]:9", True), ("http://ddb:9", False)],
 )
-def test_a_proxy_is_not_used_for_this_machine(endpoint_url: str, is_direct: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_proxy_is_not_used_for_this_machine(endpoint_url: str, is_direct: bool) -> None:
     """A server on this machine is talked to directly, even where the environment names a proxy."""
     config: Any = dynamodb_client("eu-west-1", endpoint_url).meta.config
     assert (config.proxies == {}) is is_direct
@@ -74,6 +74,8 @@ def test_the_secret_is_not_shown() -> None:
         (ClientError({}, "PutItem"), "Unknown", TableError),
         (EndpointConnectionError(endpoint_url="http://private"), "EndpointConnectionError", TableError),
         (NoCredentialsError(), "NoCredentialsError", ConfigurationError),
+        (UnauthorizedSSOTokenError(), "UnauthorizedSSOTokenError", ConfigurationError),
+        (ClientError({"Error": {"Code": "ExpiredTokenException"}}, "Scan"), "ExpiredToken", ConfigurationError),
     ],
 )
 def test_foreign_errors_become_ours_without_their_text(error: Exception, code: str, kind: type[Exception]) -> None:
@@ -84,3 +86,16 @@ def test_foreign_errors_become_ours_without_their_text(error: Exception, code: s
     assert error_code(error).startswith(code)
     assert str(translated).startswith("can't write to table users: ")
     assert "private" not in str(translated)
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Check the endpoint, the Region and the network."),
+        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "Scan"), "Allow it."),
+        (ClientError({"Error": {"Code": "ValidationException"}}, "Scan"), None),
+    ],
+)
+def test_the_hint_is_the_callers_where_it_knows_better(error: Exception, hint: str | None) -> None:
+    """A caller can say what to do about a code; the network's failures are explained for all."""
+    assert translate(error, "scan", {"AccessDeniedException": "Allow it."}).hint == hint

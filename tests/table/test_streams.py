@@ -2,21 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ParamValidationError
 
-from ddb_cache_sync.errors import TableError
-from ddb_cache_sync.table.streams import (
-    Backoff,
-    Shard,
-    ShardLineage,
-    StartingPosition,
-    StreamReader,
-    to_lambda_record,
-)
+from ddb_cache_sync.errors import ConfigurationError, TableError
+from ddb_cache_sync.table.lineage import Shard
+from ddb_cache_sync.table.streams import Backoff, StartingPosition, StreamReader
 
 ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/T/stream/2025-04-23T13:37:16.991"
 
@@ -210,7 +203,7 @@ def test_what_may_pass_is_tried_again_after_a_growing_wait(fault: Exception) -> 
 def test_throttling_without_end_is_raised() -> None:
     """A caller learns of it after a limited number of attempts."""
     client = _ScriptedClient(get_shard_iterator=[refusal("LimitExceededException")] * 8)
-    with pytest.raises(TableError, match=r"GetShardIterator of arn:.* failed: LimitExceededException"):
+    with pytest.raises(TableError, match=r"call GetShardIterator on arn:.*: LimitExceededException\. Read slower"):
         reader_of(client).open("s", StartingPosition.TRIM_HORIZON)
 
 
@@ -236,11 +229,19 @@ def test_a_wait_that_answers_true_gives_up_at_once() -> None:
 def test_a_foreign_error_becomes_a_table_error_that_says_what_to_do(fault: Exception, hint: str | None) -> None:
     """It names the operation and the stream, and nothing that the service wrote."""
     client = _ScriptedClient(describe_stream=[fault] * 8)
-    with pytest.raises(TableError, match=f"DescribeStream of {ARN} failed") as caught:
+    with pytest.raises(TableError, match=f"can't call DescribeStream on {ARN}: ") as caught:
         reader_of(client).describe()
     assert "an item's content" not in str(caught.value)
     if hint is not None:
         assert caught.match(hint)
+
+
+@pytest.mark.parametrize("fault", [NoCredentialsError(), refusal("UnrecognizedClientException")], ids=["none", "wrong"])
+def test_missing_or_wrong_credentials_are_a_matter_of_configuration(fault: Exception) -> None:
+    """They are not tried again, and the error says where credentials come from."""
+    client = _ScriptedClient(describe_stream=[fault])
+    with pytest.raises(ConfigurationError, match="credentials"):
+        reader_of(client).describe()
 
 
 def test_backoff_doubles_up_to_its_cap_and_is_random_below() -> None:
@@ -249,143 +250,3 @@ def test_backoff_doubles_up_to_its_cap_and_is_random_below() -> None:
     assert [backoff.seconds(attempt, 1.0) for attempt in (1, 2, 3, 4, 10_000)] == [1, 2, 4, 5, 5]
     assert backoff.seconds(3, 0.0) == 0
     assert backoff.seconds(3, 0.5) == 2
-
-
-PARENT, CHILD, OTHER = Shard("p", None, closed=True), Shard("c", "p", closed=False), Shard("o", None, closed=False)
-
-
-def taken(lineage: ShardLineage) -> list[str]:
-    return [shard.shard_id for shard in lineage.take_ready()]
-
-
-def test_a_child_is_read_only_after_its_parent_is_finished() -> None:
-    """A shard without a parent waits for nobody."""
-    lineage = ShardLineage()
-    lineage.update([CHILD, PARENT, OTHER])
-    assert taken(lineage) == ["p", "o"]
-    assert taken(lineage) == []
-    assert lineage.waiting
-    lineage.finish("p")
-    assert taken(lineage) == ["c"]
-    assert not lineage.waiting
-
-
-def test_a_parent_that_is_listed_no_longer_counts_as_finished() -> None:
-    """It was trimmed away, and nothing of it is left to read."""
-    lineage = ShardLineage()
-    lineage.update([CHILD])
-    assert taken(lineage) == ["c"]
-
-
-def test_a_parent_still_being_read_holds_its_child_even_when_listed_no_longer() -> None:
-    """What was read of it may not be finished yet."""
-    lineage = ShardLineage()
-    lineage.update([PARENT])
-    assert taken(lineage) == ["p"]
-    lineage.update([CHILD])
-    assert taken(lineage) == []
-    lineage.finish("p")
-    assert taken(lineage) == ["c"]
-
-
-def test_a_shard_that_appears_later_is_read_and_a_finished_one_is_not_read_again() -> None:
-    """Each shard is given out once, however often it is listed."""
-    lineage = ShardLineage()
-    lineage.update([PARENT])
-    taken(lineage)
-    lineage.finish("p")
-    lineage.update([PARENT, CHILD])
-    assert taken(lineage) == ["c"]
-    lineage.update([PARENT, CHILD])
-    assert taken(lineage) == []
-
-
-def test_a_chain_of_shards_is_read_one_after_the_other() -> None:
-    """A grandchild waits for its parent even though its grandparent is finished."""
-    lineage = ShardLineage()
-    lineage.update([Shard("g", "c", closed=False), CHILD, PARENT])
-    order = []
-    while ready := taken(lineage):
-        order += ready
-        lineage.finish(ready[0])
-    assert order == ["p", "c", "g"]
-
-
-ALL_TYPES: dict[str, Any] = {
-    "string": {"S": "a"},
-    "number": {"N": "12345678901234567890123456789012345678"},
-    "binary": {"B": b"foobar"},
-    "boolean": {"BOOL": False},
-    "null": {"NULL": True},
-    "map": {"M": {"inner": {"B": b"\xff"}, "deep": {"M": {"list": {"L": [{"BS": [b"a"]}]}}}}},
-    "list": {"L": [{"B": b""}, {"N": "1"}]},
-    "strings": {"SS": ["a", "b"]},
-    "numbers": {"NS": ["1", "2"]},
-    "binaries": {"BS": [b"a", b"b"]},
-}
-
-
-def test_a_record_is_turned_into_what_lambda_delivers() -> None:
-    """Names, base64 text and the epoch number are those of Lambda's own event."""
-    created = datetime(2024, 11, 25, 15, 53, 20, tzinfo=UTC)
-    record: Any = {
-        "eventID": "c4ca42",
-        "eventName": "REMOVE",
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": "us-east-1",
-        "dynamodb": {
-            "ApproximateCreationDateTime": created,
-            "Keys": {"pk": {"B": b"foobar"}},
-            "OldImage": {"pk": {"B": b"foobar"}},
-            "SequenceNumber": "202328600001712385967261751",
-            "SizeBytes": 70,
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-        },
-        "userIdentity": {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"},
-    }
-    delivered = to_lambda_record(record, ARN)
-    assert delivered == {
-        "eventID": "c4ca42",
-        "eventName": "REMOVE",
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": "us-east-1",
-        "dynamodb": {
-            "ApproximateCreationDateTime": 1732550000.0,
-            "Keys": {"pk": {"B": "Zm9vYmFy"}},
-            "OldImage": {"pk": {"B": "Zm9vYmFy"}},
-            "SequenceNumber": "202328600001712385967261751",
-            "SizeBytes": 70,
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-        },
-        "userIdentity": {"principalId": "dynamodb.amazonaws.com", "type": "Service"},
-        "eventSourceARN": ARN,
-    }
-    assert isinstance(delivered["dynamodb"]["ApproximateCreationDateTime"], float)
-
-
-def test_each_of_the_ten_types_has_lambdas_form_however_deep() -> None:
-    """Only binary values differ between boto3 and Lambda."""
-    record: Any = {"dynamodb": {"Keys": {"pk": {"S": "a"}}, "NewImage": ALL_TYPES, "SequenceNumber": "1"}}
-    assert to_lambda_record(record, ARN)["dynamodb"]["NewImage"] == {
-        **ALL_TYPES,
-        "binary": {"B": "Zm9vYmFy"},
-        "map": {"M": {"inner": {"B": "/w=="}, "deep": {"M": {"list": {"L": [{"BS": ["YQ=="]}]}}}}},
-        "list": {"L": [{"B": ""}, {"N": "1"}]},
-        "binaries": {"BS": ["YQ==", "Yg=="]},
-    }
-    assert ALL_TYPES["binary"] == {"B": b"foobar"}
-
-
-def test_what_a_record_lacks_is_not_made_up() -> None:
-    """No image, time or identity appears that was not there."""
-    record: Any = {"dynamodb": {"Keys": {"pk": {"S": "a"}}, "SequenceNumber": "1"}}
-    assert to_lambda_record(record, ARN) == {**record, "eventSourceARN": ARN}
-
-
-def test_a_fraction_of_a_second_is_kept() -> None:
-    """Emulators give more than whole seconds."""
-    created = datetime(2024, 11, 25, 15, 53, 20, 250_000, tzinfo=UTC)
-    record: Any = {"dynamodb": {"ApproximateCreationDateTime": created}}
-    assert to_lambda_record(record, ARN)["dynamodb"]["ApproximateCreationDateTime"] == 1732550000.25

@@ -10,7 +10,9 @@ import orjson
 
 from ddb_cache_sync.local.batching import PolledRecord
 from ddb_cache_sync.local.workers import LaneWorker
-from ddb_cache_sync.table.streams import ShardLineage, StartingPosition, to_lambda_record
+from ddb_cache_sync.table.lambda_records import to_lambda_record
+from ddb_cache_sync.table.lineage import ShardLineage
+from ddb_cache_sync.table.streams import StartingPosition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.type_defs import RecordTypeDef
 
     from ddb_cache_sync.local.workers import Delivery, Shared
-    from ddb_cache_sync.table.streams import Shard, ShardReader, StreamDescription, StreamReader
+    from ddb_cache_sync.table.lineage import Shard
+    from ddb_cache_sync.table.streams import ShardReader, StreamDescription, StreamReader
 
 
 @dataclass(frozen=True, slots=True)

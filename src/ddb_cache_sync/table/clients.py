@@ -9,17 +9,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConfigNotFound,
-    CredentialRetrievalError,
-    InvalidRegionError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError, TableError
 
@@ -41,16 +31,27 @@ _ATTEMPTS = 5
 _CONNECTIONS = 64
 
 _CREDENTIALS_HINT = (
-    "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role supplies credentials"
+    "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role supplies credentials."
 )
-_HINTS: Mapping[type[BotoCoreError], str] = {
-    NoRegionError: "Set AWS_REGION, or pass the region",
-    InvalidRegionError: "Use a Region's code, such as eu-west-1",
-    NoCredentialsError: _CREDENTIALS_HINT,
-    PartialCredentialsError: _CREDENTIALS_HINT,
-    CredentialRetrievalError: _CREDENTIALS_HINT,
-    ProfileNotFound: "Set AWS_PROFILE to a profile of your AWS configuration, or unset it",
-    ConfigNotFound: "Check AWS_CONFIG_FILE",
+_NETWORK_HINT = "Check the endpoint, the Region and the network."
+# By the service's code, or the name of botocore's class or one above it.
+_CONFIGURATION_HINTS: Mapping[str, str] = {
+    "NoRegionError": "Set AWS_REGION, or pass the region.",
+    "InvalidRegionError": "Use a Region's code, such as eu-west-1.",
+    "NoCredentialsError": _CREDENTIALS_HINT,
+    "PartialCredentialsError": _CREDENTIALS_HINT,
+    "CredentialRetrievalError": _CREDENTIALS_HINT,
+    "SSOError": "Sign in again: aws sso login.",
+    "UnrecognizedClientException": "Check the credentials and the Region.",
+    "InvalidSignatureException": "Check the credentials and this machine's clock.",
+    "ExpiredTokenException": "Renew the credentials.",
+    "ProfileNotFound": "Set AWS_PROFILE to a profile of your AWS configuration, or unset it.",
+    "ConfigNotFound": "Check AWS_CONFIG_FILE.",
+}
+_HINTS: Mapping[str, str] = {
+    "ConnectionError": _NETWORK_HINT,
+    "HTTPClientError": _NETWORK_HINT,
+    "ResourceNotFoundException": "Check the table's name, the Region and the account.",
 }
 
 
@@ -103,20 +104,25 @@ def error_code(error: Exception) -> str:
     return type(error).__name__
 
 
-def translate(error: Exception, action: str) -> CacheSyncError:
+def translate(error: Exception, action: str, hints: Mapping[str, str] | None = None) -> CacheSyncError:
     """Turn an error of boto3 into one of ours.
 
     Args:
         error: One of `AWS_ERRORS`.
         action: What was tried, such as `describe table users`; the beginning of the error's text.
+        hints: What to do next, by error code, where the caller knows better than this module.
 
     Returns:
         A `ConfigurationError` where credentials, Region or profile are missing or wrong, else a `TableError`.
     """
-    for kind, hint in _HINTS.items():
-        if isinstance(error, kind):
-            return ConfigurationError(f"can't {action}: {error_code(error)}", hint=hint)
-    return TableError(f"can't {action}: {error_code(error)}")
+    code = error_code(error)
+    problem = f"can't {action}: {code}"
+    names = [code, *(kind.__name__ for kind in type(error).__mro__)]
+    for name in names:
+        if name in _CONFIGURATION_HINTS:
+            return ConfigurationError(problem, hint=_CONFIGURATION_HINTS[name])
+    known = {**_HINTS, **(hints or {})}
+    return TableError(problem, hint=next((known[name] for name in names if name in known), None))
 
 
 def _client(service: str, region: str | None, endpoint_url: str | None, credentials: StaticCredentials | None) -> Any:
@@ -139,7 +145,7 @@ def _client(service: str, region: str | None, endpoint_url: str | None, credenti
         raise translate(error, f"build the {service} client") from None
     except ValueError:  # botocore's answer to a URL it can't use
         raise ConfigurationError(
-            f"the endpoint of {service} is not a URL", hint="Give it as http://host:port or https://host"
+            f"the endpoint of {service} is not a URL", hint="Give it as http://host:port or https://host."
         ) from None
 
 

@@ -2,33 +2,33 @@
 
 Rules kept here, so that no caller has to know them:
 
-1. A child shard is read only after its parent was read to its end and the parent's records are finished with. A
-   parent that the description no longer lists has been trimmed away and counts as finished.
-2. An empty page says nothing: the shard may hold more. Only a missing next iterator ends a shard.
-3. An expired iterator is replaced by one that goes on after the last record seen.
-4. Records trimmed before they were read are lost; reading goes on at the oldest left, and a warning says so.
-5. Throttling, server errors and lost connections are tried again, with full jitter, a limited number of times.
+1. An empty page says nothing: the shard may hold more. Only a missing next iterator ends a shard.
+2. An expired iterator is replaced by one that goes on after the last record seen.
+3. Records trimmed before they were read are lost; reading goes on at the oldest left, and a warning says so.
+4. Throttling, server errors and lost connections are tried again, with full jitter, a limited number of times.
+
+In what order shards may be read: `lineage`. What Lambda makes of a record: `lambda_records`.
 
 Sources: the DynamoDB Streams API reference (GetRecords, GetShardIterator, DescribeStream).
 """
 
 from __future__ import annotations
 
-import base64
 import logging
 import random
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from ddb_cache_sync.errors import TableError
+from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, translate
+from ddb_cache_sync.table.lineage import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_dynamodbstreams.type_defs import (
@@ -56,14 +56,15 @@ _TRANSIENT = frozenset(
         "ThrottlingException",
     }
 )
+_ANSWERED_BY_READERS = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException"})
 _HINTS = {
     "ResourceNotFoundException": (
         "The stream or its table does not exist in this account and Region, or the stream was disabled more than a day "
-        "ago: enable a stream on the table and take its LatestStreamArn"
+        "ago: enable a stream on the table and take its LatestStreamArn."
     ),
-    "AccessDeniedException": "Allow dynamodb:DescribeStream, GetShardIterator and GetRecords on the stream's ARN",
-    "UnrecognizedClientException": "Check the credentials and the Region",
-    "ExpiredTokenException": "Renew the credentials",
+    "AccessDeniedException": "Allow dynamodb:DescribeStream, GetShardIterator and GetRecords on the stream's ARN.",
+    "ParamValidationError": "Check the stream's ARN.",
+    **dict.fromkeys(_TRANSIENT, "Read slower, or from fewer places."),
 }
 
 
@@ -90,21 +91,6 @@ class Backoff:
         """The wait before attempt number `attempt + 1`; `fraction` is the random number, 0 to 1."""
         exponent = min(attempt - 1, 32)  # no cap in use is 2**32 times its base, and float powers overflow
         return float(fraction * min(self.cap_seconds, self.base_seconds * 2.0**exponent))
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One shard as the stream's description lists it.
-
-    Attributes:
-        shard_id: Unique in the stream.
-        parent_id: The shard it continues; None for a first shard. It may be listed no longer.
-        closed: True when no record will be added any more.
-    """
-
-    shard_id: str
-    parent_id: str | None
-    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +147,7 @@ class StreamReader:
 
         Raises:
             TableError: The stream can't be described.
+            ConfigurationError: Credentials are missing or wrong.
         """
         request: DescribeStreamInputTypeDef = {"StreamArn": self.stream_arn}
         shards: list[Shard] = []
@@ -184,14 +171,16 @@ class StreamReader:
 
         Raises:
             TableError: The shard can't be read.
+            ConfigurationError: Credentials are missing or wrong.
         """
         return ShardReader(self, shard_id, position)
 
-    def call(self, what: str, request: Callable[[], _T]) -> _T:
+    def call(self, operation: str, request: Callable[[], _T]) -> _T:
         """Make one request, again where trying again can help.
 
         Raises:
             TableError: It was refused, or kept failing.
+            ConfigurationError: Credentials are missing or wrong.
             ClientError: Only ExpiredIteratorException and TrimmedDataAccessException, which a shard's reader answers.
         """
         attempt = 0
@@ -199,30 +188,17 @@ class StreamReader:
             attempt += 1
             try:
                 return request()
-            except ClientError as error:
-                code = _code(error)
-                if code in ("ExpiredIteratorException", "TrimmedDataAccessException"):
+            except AWS_ERRORS as error:
+                if error_code(error) in _ANSWERED_BY_READERS:
                     raise
-                if code not in _TRANSIENT or self._gives_up(attempt):
-                    hint = _HINTS.get(code, "Read slower, or from fewer places" if code in _TRANSIENT else None)
-                    raise TableError(f"{what} of {self.stream_arn} failed: {code}", hint=hint) from error
-            except (ConnectionError, HTTPClientError) as error:
-                if self._gives_up(attempt):
-                    raise TableError(
-                        f"{what} of {self.stream_arn} failed: {type(error).__name__}",
-                        hint="Check the endpoint, the Region and the network",
-                    ) from error
-            except BotoCoreError as error:
-                raise TableError(
-                    f"{what} of {self.stream_arn} failed: {type(error).__name__}",
-                    hint="Check the stream ARN, the Region and the credentials",
-                ) from error
+                if not _is_transient(error) or self._gives_up(attempt):
+                    raise translate(error, f"call {operation} on {self.stream_arn}", _HINTS) from None
 
     def _describe_page(self, request: DescribeStreamInputTypeDef) -> StreamDescriptionTypeDef:
         try:
             return self.call("DescribeStream", lambda: self.client.describe_stream(**request))["StreamDescription"]
         except ClientError as error:  # a code no description is documented to answer
-            raise TableError(f"DescribeStream of {self.stream_arn} failed") from error
+            raise translate(error, f"call DescribeStream on {self.stream_arn}") from None
 
     def _gives_up(self, attempt: int) -> bool:
         """Wait before the next attempt; True where there is to be none."""
@@ -251,6 +227,7 @@ class ShardReader:
 
         Raises:
             TableError: The shard can't be read.
+            ConfigurationError: Credentials are missing or wrong.
         """
         if self.closed:
             return ()
@@ -259,7 +236,7 @@ class ShardReader:
                 page = self._page(limit)
             except ClientError as error:
                 self._iterator = None
-                if _code(error) == "TrimmedDataAccessException":
+                if error_code(error) == "TrimmedDataAccessException":
                     self._skip_trimmed()
                 continue
             self._iterator = page.get("NextShardIterator")
@@ -294,9 +271,9 @@ class ShardReader:
             request["SequenceNumber"] = self.last_sequence_number
         try:
             answer = self._stream.call("GetShardIterator", lambda: self._stream.client.get_shard_iterator(**request))
-        except ClientError as error:
+        except ClientError:
             if self.last_sequence_number is None:
-                raise TableError(f"shard {self.shard_id} of {self._stream.stream_arn} gives no iterator") from error
+                raise TableError(f"shard {self.shard_id} of {self._stream.stream_arn} gives no iterator") from None
             self._skip_trimmed()
             return self._take_iterator()
         return answer["ShardIterator"]
@@ -313,78 +290,9 @@ class ShardReader:
         self._position = StartingPosition.TRIM_HORIZON
 
 
-class ShardLineage:
-    """Which shards may be read now. No I/O: it is told what the stream lists and what is finished."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, Shard] = {}
-        self._taken: set[str] = set()
-        self._finished: set[str] = set()
-
-    @property
-    def waiting(self) -> bool:
-        """True while a listed shard waits for its parent, or was not taken yet."""
-        return bool(self._waiting)
-
-    def update(self, listed: Iterable[Shard]) -> None:
-        """Take note of a description: shards seen for the first time wait for their turn."""
-        known = self._taken | self._finished
-        self._waiting = {shard.shard_id: shard for shard in listed if shard.shard_id not in known}
-
-    def take_ready(self) -> tuple[Shard, ...]:
-        """Take the shards whose parent is finished, or listed no longer; each is given out once."""
-        unread = self._waiting.keys() | self._taken
-        ready = tuple(shard for shard in self._waiting.values() if shard.parent_id not in unread)
-        for shard in ready:
-            del self._waiting[shard.shard_id]
-            self._taken.add(shard.shard_id)
-        return ready
-
-    def finish(self, shard_id: str) -> None:
-        """Note that a shard was read to its end and that everything read from it is finished with."""
-        self._waiting.pop(shard_id, None)
-        self._taken.discard(shard_id)
-        self._finished.add(shard_id)
-
-
-def to_lambda_record(record: RecordTypeDef, stream_arn: str) -> dict[str, Any]:
-    """Turn a record as boto3's GetRecords gives it into the JSON that Lambda delivers.
-
-    Binary values become base64 text, the creation time an epoch number in seconds, the user identity's names start
-    in lower case, and `eventSourceARN` is added. Pure; the record given is left as it is.
-    """
-    body: dict[str, Any] = {**record.get("dynamodb", {})}
-    created = body.get("ApproximateCreationDateTime")
-    if isinstance(created, datetime):
-        body["ApproximateCreationDateTime"] = created.timestamp()
-    for part in ("Keys", "NewImage", "OldImage"):
-        if part in body:
-            body[part] = {name: _to_lambda_value(value) for name, value in body[part].items()}
-    delivered: dict[str, Any] = {**record, "dynamodb": body}
-    identity = record.get("userIdentity")
-    if identity:
-        delivered["userIdentity"] = {name[:1].lower() + name[1:]: value for name, value in identity.items()}
-    delivered["eventSourceARN"] = stream_arn
-    return delivered
-
-
-def _to_lambda_value(value: Mapping[str, Any]) -> dict[str, Any]:
-    ((kind, content),) = value.items()
-    match kind:
-        case "B":
-            return {"B": base64.b64encode(content).decode("ascii")}
-        case "BS":
-            return {"BS": [base64.b64encode(member).decode("ascii") for member in content]}
-        case "M":
-            return {"M": {name: _to_lambda_value(member) for name, member in content.items()}}
-        case "L":
-            return {"L": [_to_lambda_value(member) for member in content]}
-        case _:
-            return {kind: content}
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "unknown")
+def _is_transient(error: Exception) -> bool:
+    """Can the same request succeed a little later."""
+    return isinstance(error, ConnectionError | HTTPClientError) or error_code(error) in _TRANSIENT
 
 
 def _shard(listed: ShardTypeDef) -> Shard:
