@@ -133,11 +133,11 @@ def random_changes(
         ConfigurationError: An argument out of its range.
     """
     if count is not None and count < 0:
-        raise ConfigurationError(f"the number of changes can't be {count}", hint="Give 0 or more")
+        raise ConfigurationError(f"the number of changes can't be {count}", hint="Give 0 or more.")
     if ids < 1:
-        raise ConfigurationError(f"the number of ids can't be {ids}", hint="Give 1 or more")
+        raise ConfigurationError(f"the number of ids can't be {ids}", hint="Give 1 or more.")
     if item_bytes is not None and not 0 <= item_bytes <= _MAX_ITEM_BYTES:
-        raise ConfigurationError(f"an item can't have {item_bytes} bytes", hint=f"Give 0 to {_MAX_ITEM_BYTES}")
+        raise ConfigurationError(f"an item can't have {item_bytes} bytes", hint=f"Give 0 to {_MAX_ITEM_BYTES}.")
     return _generate(seed, itertools.count() if count is None else range(count), ids, item_bytes)
 
 
@@ -172,7 +172,7 @@ def simulate(
     from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, translate  # noqa: PLC0415 - loads boto3
 
     if rate is not None and rate <= 0:
-        raise ConfigurationError(f"the rate can't be {rate} changes a second", hint="Give more than 0, or none")
+        raise ConfigurationError(f"the rate can't be {rate} changes a second", hint="Give more than 0, or none.")
     upserts = deletes = 0
     errors: Counter[str] = Counter()
     for change in changes if rate is None else _paced(changes, 1 / rate, clock, wait):
@@ -206,7 +206,7 @@ def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001 -
     """
     table = os.environ.get("DYNAMODB_TABLE", "").strip()
     if not table:
-        raise ConfigurationError("DYNAMODB_TABLE is not set", hint="Set it to the name of the table to change")
+        raise ConfigurationError("DYNAMODB_TABLE is not set", hint="Set it to the name of the table to change.")
     count = _whole_number("CHANGES_COUNT", least=0)
     seed = _whole_number("SEED")
     if seed is None:
@@ -339,7 +339,7 @@ def _whole_number(variable: str, *, least: int | None = None) -> int | None:
     try:
         number = int(text)
     except ValueError:
-        raise ConfigurationError(f"{variable} is not a whole number", hint="Give digits only, such as 10") from None
+        raise ConfigurationError(f"{variable} is not a whole number", hint="Give digits only, such as 10.") from None
     if least is not None and number < least:
-        raise ConfigurationError(f"{variable} can't be {number}", hint=f"Give {least} or more")
+        raise ConfigurationError(f"{variable} can't be {number}", hint=f"Give {least} or more.")
     return number

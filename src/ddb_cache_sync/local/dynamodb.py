@@ -96,7 +96,9 @@ def embedded_dynamodb() -> Iterator[EmbeddedDynamoDB]:
         ServerError: It did not start.
     """
     if any(importlib.util.find_spec(name) is None for name in _MOTO_NEEDS):
-        raise ConfigurationError("the embedded DynamoDB is not installed", hint="pip install 'ddb-cache-sync[demo]'")
+        raise ConfigurationError(
+            "the embedded DynamoDB is not installed", hint="Run pip install 'ddb-cache-sync[demo]'."
+        )
     # -P: the program's own folder is not searched, where modules have names that moto's dependencies have too.
     command = [sys.executable, "-P", str(_MOTO_PROGRAM)]
     with temporary_folder("moto") as folder, child_server(command, folder) as child:
@@ -122,7 +124,7 @@ def dynamodb_local(jar: str | os.PathLike[str]) -> Iterator[EmbeddedDynamoDB]:
     if not path.is_file() or not libraries.is_dir():
         raise ConfigurationError(
             f"{path} is not DynamoDB Local's JAR with the folder {libraries.name} beside it",
-            hint="Download DynamoDB Local from AWS, unpack it and give the path of DynamoDBLocal.jar",
+            hint="Download DynamoDB Local from AWS, unpack it and give the path of DynamoDBLocal.jar.",
         )
     command = [_java(), f"-Djava.library.path={libraries}", "-jar", str(path), "-inMemory", "-disableTelemetry"]
     with contextlib.ExitStack() as stack:
@@ -155,7 +157,7 @@ def create_demo_table(
         )
         client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     except client.exceptions.ResourceInUseException:
-        raise TableError(f"table {name} exists already", hint="Choose another name, or delete it first") from None
+        raise TableError(f"table {name} exists already", hint="Choose another name, or delete it first.") from None
     except AWS_ERRORS as error:
         raise translate(error, f"create table {name}") from None
     stream_arn = created["TableDescription"].get("LatestStreamArn")
@@ -174,7 +176,7 @@ def _java() -> str:
     found = shutil.which("java", path=os.path.join(home, "bin")) if home else None  # noqa: PTH118 - a PATH entry
     found = found or shutil.which("java")
     if found is None:
-        raise ConfigurationError("DynamoDB Local needs Java", hint="Install Java 17 or newer, or set JAVA_HOME")
+        raise ConfigurationError("DynamoDB Local needs Java", hint="Install Java 17 or newer, or set JAVA_HOME.")
     return found
 
 

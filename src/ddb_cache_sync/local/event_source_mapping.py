@@ -111,7 +111,7 @@ class EventSourceMapping:
             ConfigurationError: It was started before.
         """
         if self._started:
-            raise ConfigurationError("an event source mapping is started once", hint="Make a new one")
+            raise ConfigurationError("an event source mapping is started once", hint="Make a new one.")
         self._started = True
         try:
             self._poller.open_first()
@@ -152,7 +152,7 @@ class EventSourceMapping:
         with changed:
             self._raise_failure()
             if not self._started or self._shared.stopping.is_set():
-                raise ConfigurationError("the event source mapping is not running", hint="Drain before you stop it")
+                raise ConfigurationError("the event source mapping is not running", hint="Drain before you stop it.")
             after = self._round
             self._draining += 1
             changed.notify_all()
@@ -166,7 +166,7 @@ class EventSourceMapping:
                     raise ConfigurationError("the event source mapping was stopped while it drained")
                 raise DrainTimeout(
                     f"the stream was not drained within {timeout:g} s",
-                    hint="Look for a batch that is tried again without end, a batching window, or writes going on",
+                    hint="Look for a batch that is tried again without end, a batching window, or writes going on.",
                 )
 
     def metrics(self) -> Metrics:
@@ -235,6 +235,6 @@ def _function_arn(stream_arn: str, function_name: str) -> str:
     parts = stream_arn.split(":")
     if parts[0] != "arn" or len(parts) < 6 or "/stream/" not in stream_arn:
         raise ConfigurationError(
-            f"{stream_arn!r} is not the ARN of a DynamoDB stream", hint="Take LatestStreamArn from DescribeTable"
+            f"{stream_arn!r} is not the ARN of a DynamoDB stream", hint="Take LatestStreamArn from DescribeTable."
         )
     return f"arn:{parts[1]}:lambda:{parts[3]}:{parts[4]}:function:{function_name}"

