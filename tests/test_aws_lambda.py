@@ -1,0 +1,94 @@
+"""The Lambda side, up to where the cache begins."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ddb_cache_sync import ConfigurationError, RecordError, Replicator, apply_stream_event, aws_lambda
+from ddb_cache_sync.settings import PREFIX
+from ddb_cache_sync.testing import MemoryCache, stream_event, stream_record
+
+
+class Context:
+    """The part of Lambda's context that is used."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the function's time-out."""
+        return 30_000
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An environment without settings, and no replicator from an earlier one."""
+    for name in [PREFIX + "REDIS_URL", PREFIX + "KEY_TEMPLATE"]:
+        monkeypatch.delenv(name, raising=False)
+    aws_lambda._from_environment.cache_clear()
+    yield
+    aws_lambda._from_environment.cache_clear()
+
+
+@pytest.mark.parametrize("source", ["event", "list"])
+def test_an_event_is_applied_and_answered(source: str) -> None:
+    """In the form that Lambda expects of a function that reports batch item failures."""
+    cache = MemoryCache()
+    both = [stream_record({"id": name}, {"id": name}, sequence_number=at) for at, name in enumerate("ab", start=1)]
+    event = stream_event(both) if source == "event" else both
+    assert apply_stream_event(event, Replicator(cache), context=Context()) == {"batchItemFailures": []}
+    assert dict(cache.values) == {"T:a": b'{"id":"a"}', "T:b": b'{"id":"b"}'}
+
+
+def test_a_poison_record_is_answered_and_all_others_are_applied() -> None:
+    """The lowest one, by its value."""
+    cache = MemoryCache()
+    poison = [stream_record({"id": str(number)}, {"n": 1}, sequence_number=number) for number in (10, 9)]
+    for each in poison:
+        each["dynamodb"]["NewImage"] = {"n": {"N": "SECRET"}}
+    event = stream_event([*poison, stream_record({"id": "a"}, {"id": "a"}, sequence_number=11)])
+    assert apply_stream_event(event, Replicator(cache)) == {"batchItemFailures": [{"itemIdentifier": "9"}]}
+    assert dict(cache.values) == {"T:a": b'{"id":"a"}'}
+
+
+def test_a_poison_record_is_logged_without_its_contents(caplog: pytest.LogCaptureFixture) -> None:
+    """Sequence number and field are enough to find it."""
+    poison = stream_record({"id": "SECRET"}, {"id": "SECRET"}, sequence_number=7)
+    poison["dynamodb"]["NewImage"]["n"] = {"N": "SECRET"}
+    apply_stream_event([poison], Replicator(MemoryCache()))
+    assert "record 7 can't be applied: dynamodb.NewImage.n: not a decimal number" in caplog.text
+    assert "SECRET" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "event", [None, {}, "SECRET", {"Records": None}, {"detail": "SECRET"}, 1, {"Records": "SECRET"}]
+)
+def test_garbage_is_refused_and_not_counted_as_done(event: Any) -> None:
+    """Answering an empty list would tell Lambda that all is well."""
+    with pytest.raises(RecordError, match=r"^not a DynamoDB Streams event(?!.*SECRET)"):
+        apply_stream_event(event, Replicator(MemoryCache()))
+
+
+def test_a_poison_record_without_a_sequence_number_fails_the_batch() -> None:
+    """Lambda could not be told which one it is."""
+    with pytest.raises(RecordError, match=r"^Records\[1\]: .*no sequence number"):
+        apply_stream_event([stream_record({"id": "a"}, {"id": "a"}), {}], Replicator(MemoryCache()))
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_without_a_replicator_and_settings_the_error_says_what_to_set() -> None:
+    """Of the ready-made handler as well."""
+    problem = r"DDB_CACHE_SYNC_REDIS_URL is not set\. Set it"
+    with pytest.raises(ConfigurationError, match=problem):
+        apply_stream_event(stream_event([]))
+    with pytest.raises(ConfigurationError, match=problem):
+        aws_lambda.handler(stream_event([]), Context())
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_the_environment_is_read_once_per_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection outlives one invocation."""
+    monkeypatch.setenv(PREFIX + "REDIS_URL", "redis://localhost:1")
+    monkeypatch.setenv(PREFIX + "KEY_TEMPLATE", "users:{id}")
+    first, margin_ms = aws_lambda._from_environment()
+    monkeypatch.setenv(PREFIX + "REDIS_URL", "redis://localhost:2")
+    assert aws_lambda._from_environment()[0] is first
+    assert margin_ms == 1000

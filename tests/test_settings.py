@@ -1,0 +1,116 @@
+"""Settings from the environment."""
+
+import pytest
+
+from ddb_cache_sync import ConfigurationError, Replicator
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.settings import PREFIX, Settings
+
+URL = "rediss://user:SECRET@my-cache:6379"
+
+
+def read(**variables: str) -> Settings:
+    """Settings from these variables, prefix added."""
+    return Settings.from_environment({PREFIX + name: value for name, value in variables.items()})
+
+
+def test_each_setting_is_a_variable() -> None:
+    """Of the name `DDB_CACHE_SYNC_<FIELD>`."""
+    settings = Settings.from_environment(
+        {
+            "DDB_CACHE_SYNC_REDIS_URL": URL,
+            "DDB_CACHE_SYNC_KEY_TEMPLATE": "users:{id}",
+            "DDB_CACHE_SYNC_ENCODING": "json",
+            "DDB_CACHE_SYNC_GUARD_PREFIX": "guard:",
+            "DDB_CACHE_SYNC_GUARD_TTL_SECONDS": "60",
+            "DDB_CACHE_SYNC_STREAM_LABEL": "2025-04-23T13:37:16.991",
+            "DDB_CACHE_SYNC_DEADLINE_MARGIN_MS": "0",
+        }
+    )
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == URL
+    assert (settings.key_template, settings.encoding) == ("users:{id}", "json")
+    assert (settings.guard_prefix, settings.guard_ttl_seconds) == ("guard:", 60)
+    assert (settings.stream_label, settings.deadline_margin_ms) == ("2025-04-23T13:37:16.991", 0)
+    assert isinstance(settings.replicator(), Replicator)
+
+
+def test_nothing_set_is_the_defaults() -> None:
+    """Other programs' variables are none of ours."""
+    settings = Settings.from_environment({"PATH": "/bin", "REDIS_URL": URL, "AWS_REGION": "eu-west-1"})
+    assert settings == Settings()
+    assert (settings.redis_url, settings.key_template, settings.stream_label) == (None, None, None)
+    assert (settings.guard_prefix, settings.guard_ttl_seconds) == (DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS)
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    """Which is how templates of infrastructure leave one out."""
+    assert read(REDIS_URL="", GUARD_TTL_SECONDS="", ENCODING="", KEY_TEMPLATE="") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("REDIS_URI", "REDIS_URL"),
+        ("KEYTEMPLATE", "KEY_TEMPLATE"),
+        ("GUARD_TTL", "GUARD_TTL_SECONDS"),
+        ("ENCODNG", "ENCODING"),
+    ],
+)
+def test_an_unknown_variable_suggests_the_nearest(name: str, nearest: str) -> None:
+    """A mistyped setting must not be left out in silence; its value is not repeated."""
+    problem = f"^{PREFIX}{name} is not a setting. Did you mean {PREFIX}{nearest}\\?$"
+    with pytest.raises(ConfigurationError, match=problem):
+        read(**{name: "SECRET"})
+
+
+def test_a_variable_like_no_other_lists_what_there_is() -> None:
+    """So that the right one can be picked."""
+    with pytest.raises(ConfigurationError, match=f"^{PREFIX}ZZZ is not a setting. There are .*{PREFIX}REDIS_URL"):
+        read(ZZZ="SECRET")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENCODING", "SECRET"),
+        ("GUARD_TTL_SECONDS", "SECRET"),
+        ("GUARD_TTL_SECONDS", "0"),
+        ("GUARD_TTL_SECONDS", "1.5"),
+        ("DEADLINE_MARGIN_MS", "-1"),
+        ("DEADLINE_MARGIN_MS", "SECRET"),
+    ],
+)
+def test_a_bad_value_names_its_variable_and_is_not_repeated(name: str, value: str) -> None:
+    """It may be a password that ended up in the wrong place."""
+    with pytest.raises(ConfigurationError, match=f"^{PREFIX}{name}: (?!.*SECRET)"):
+        read(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("REDIS_URL", "http://user:SECRET@host", "a cache URL with the scheme 'http'"),
+        ("REDIS_URL", "rediss://user:SECRET@host:port", "redis-py refuses the cache URL"),
+        ("KEY_TEMPLATE", "users", "names no attribute"),
+        ("GUARD_PREFIX", "{v}", "guard prefix"),
+        ("STREAM_LABEL", "yesterday", "stream_label: not a stream label"),
+    ],
+)
+def test_a_setting_that_can_not_be_right_is_refused_before_any_record(name: str, value: str, problem: str) -> None:
+    """When the replicator is built; a password in a URL is not repeated."""
+    settings = read(**{"REDIS_URL": "redis://localhost", name: value})
+    with pytest.raises(ConfigurationError, match=f"{problem}(?!.*SECRET)"):
+        settings.replicator()
+
+
+def test_a_replicator_needs_a_cache() -> None:
+    """The error says what to set."""
+    with pytest.raises(ConfigurationError, match=f"^{PREFIX}REDIS_URL is not set. Set it to .*rediss://"):
+        Settings().replicator()
+
+
+def test_settings_show_no_secret() -> None:
+    """They may be logged at start-up."""
+    settings = read(REDIS_URL=URL)
+    assert "SECRET" not in f"{settings!r} {settings} {settings.model_dump_json()}"
