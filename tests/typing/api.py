@@ -1,0 +1,133 @@
+"""The public surface as users write it. Type-checked by mypy, never run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, assert_never, assert_type
+
+import redis
+
+from ddb_cache_sync import (
+    ApplyReport,
+    BatchResponse,
+    Cache,
+    CacheError,
+    CacheSyncError,
+    CacheUnavailable,
+    Change,
+    ConfigurationError,
+    Encoding,
+    Failure,
+    Image,
+    ItemKey,
+    JsonEncoding,
+    KeyMapping,
+    KeyTemplate,
+    Outcome,
+    RecordError,
+    Remove,
+    Replicator,
+    StreamRecord,
+    TableError,
+    Upsert,
+    Version,
+    apply_stream_event,
+    connect,
+    decode_stream_event,
+)
+
+replicator = Replicator(
+    connect("rediss://my-cache:6379", socket_timeout=2.0),
+    keys=KeyTemplate("users:{id}", max_bytes=512),
+    encoding=JsonEncoding(),
+    guard_prefix="guard:",
+    guard_ttl_seconds=90_000,
+    stream_label="2025-04-23T13:37:16.991",
+    on_report=lambda report: print(report.lag_seconds),  # noqa: T201
+)
+Replicator(redis.Redis())
+
+
+class Context:
+    """What Lambda hands over."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the function's time-out."""
+        return 1
+
+
+def handler(event: dict[str, Any], context: Context) -> BatchResponse:
+    """A Lambda function."""
+    assert_type(apply_stream_event(event), BatchResponse)
+    response = apply_stream_event(event, replicator, context=context)
+    assert_type(response["batchItemFailures"][0]["itemIdentifier"], str)
+    return response
+
+
+def reports(records: Sequence[Mapping[str, Any]]) -> ApplyReport:
+    """More than the response."""
+    report = replicator.apply(records, deadline=1.0)
+    assert_type(report, ApplyReport)
+    assert_type((report.applied, report.stale, report.filtered, report.failed), tuple[int, int, int, int])
+    assert_type(report.failures, Sequence[Failure])
+    assert_type(report.failures[0].sequence_number, str)
+    assert_type(report.response, BatchResponse)
+    return report
+
+
+def decoded(event: object) -> list[Image | None]:
+    """The decoder alone."""
+    records = decode_stream_event(event)
+    assert_type(records, list[StreamRecord])
+    for record in records:
+        assert_type(record.version, Version)
+        assert_type(record.created_at, float | None)
+        change: Change = record.to_change()
+        if isinstance(change, Upsert):
+            assert_type(change.item, Image)
+        elif isinstance(change, Remove):
+            assert_type(change.key, ItemKey)
+        else:
+            assert_never(change)
+    return [record.new_image for record in records]
+
+
+def by_tenant(change: Change) -> str:
+    """A key mapping of one's own."""
+    return f"{change.key.table}:{change.key.attributes['id']}"
+
+
+class Pickled:
+    """An encoding of one's own."""
+
+    def encode(self, item: Image) -> bytes:
+        """The value to store."""
+        return repr(dict(item)).encode()
+
+
+mapping: KeyMapping = by_tenant
+template: KeyMapping = KeyTemplate("{table}:{id}")
+encoding: Encoding = Pickled()
+plain: Encoding = JsonEncoding()
+assert_type(JsonEncoding().decode(b"{}"), dict[str, Any])
+
+
+def onto(cache: Cache) -> Replicator:
+    """Any cache that keeps the contract."""
+    return Replicator(cache, keys=by_tenant, encoding=Pickled())
+
+
+def hints(errors: Iterable[CacheSyncError]) -> list[str | None]:
+    """Every error has a hint."""
+    return [error.hint for error in errors]
+
+
+unavailable: CacheError = CacheUnavailable("gone")
+hints(
+    [
+        RecordError("bad", sequence_number="1"),
+        unavailable,
+        TableError("bad"),
+        ConfigurationError("bad", hint="Mend it."),
+    ]
+)
+assert_type(Version.parse("1745415436991:01:1").sequence_number, str)
+outcomes: list[Outcome] = [Outcome.APPLIED, Outcome.STALE, Outcome.FILTERED, Outcome.FAILED]
