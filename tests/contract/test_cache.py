@@ -7,8 +7,9 @@ import fakeredis
 import pytest
 import redis
 
-from ddb_cache_sync.cache.applier import KEYS_PER_SCRIPT, RedisCache
+from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.cache.contract import Cache
+from ddb_cache_sync.cache.topology import Standalone
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.core.projection import Write
@@ -33,7 +34,7 @@ def cache_and_get(request: pytest.FixtureRequest) -> Iterator[tuple[Cache, Get]]
         fakeredis.FakeRedis() if request.param == "fakeredis" else request.getfixturevalue("redis_client")
     )
     with client:
-        yield RedisCache(client), lambda key: cast("bytes | None", client.get(key))
+        yield cache_of(client, 60), lambda key: cast("bytes | None", client.get(key))
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_a_newer_stream_outranks_an_older_one(cache: Cache, get: Get) -> None:
 
 def test_results_come_in_the_order_of_the_writes_over_many_chunks(cache: Cache, get: Get) -> None:
     """Each write has its own result, wherever it lies in its chunk."""
-    count = 4 * KEYS_PER_SCRIPT + 3
+    count = 4 * Standalone.keys_per_script + 3
     cache.apply([write(f"k{i}", 5, b"x") for i in range(0, count, 3)])
     results = cache.apply([write(f"k{i}", 4, str(i).encode()) for i in range(count)])
     assert results == [Outcome.APPLIED if i % 3 else Outcome.STALE for i in range(count)]
@@ -175,7 +176,7 @@ def test_writes_are_read_lazily_and_may_raise(cache: Cache, get: Get) -> None:
     """An error while writes are made comes out, and the cache works on."""
 
     def broken() -> Iterator[Write]:
-        for i in range(KEYS_PER_SCRIPT + 1):
+        for i in range(Standalone.keys_per_script + 1):
             yield write(f"k{i}", 1, b"v")
         raise LookupError
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import pytest
 import redis
 
-from ddb_cache_sync.cache.applier import RedisCache
+from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.cache.scripts import APPLY
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.projection import Write
@@ -135,7 +135,7 @@ def test_the_model_converges_in_every_small_history(upserts: Sequence[bool]) -> 
 )
 def test_the_script_converges_in_every_small_history(redis_client: redis.Redis, upserts: Sequence[bool]) -> None:
     """The same on a real server: each history has a key of its own, and all take each step together."""
-    cache = RedisCache(redis_client)
+    cache = cache_of(redis_client, 60)
     everything = list(histories(upserts))
     for step_number in range(CHANGES * DELIVERIES + 1):
         applied, filled, cut = [], [], []

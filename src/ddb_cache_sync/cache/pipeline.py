@@ -1,12 +1,27 @@
 """Commands sent to one node as they come, replies read at the end.
 
 redis-py's own pipeline packs everything, then sends, then reads; here the node works on the first commands while the
-next are still being encoded.
+next are still being encoded. redis-py's cluster pipeline asks the server about the keys of every script call besides.
 """
 
-from typing import Any
+from __future__ import annotations
 
-import redis
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from ddb_cache_sync.cache.topology import CLIENT_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import redis
+
+    from ddb_cache_sync.cache.scripts import Command
+
+_SEND_BYTES: Final = 16 * 1024  # small commands are sent together: a system call costs as much as packing one
 
 
 class NodePipeline:
@@ -14,48 +29,95 @@ class NodePipeline:
 
     Errors never leave it: a connection that breaks, or can't be had, is the reply of each command that it took with
     it. (A command whose reply was lost may have been carried out.)
+
+    Args:
+        node: The node's client.
+        deadline: When to stop waiting for a reply, on the clock of `monotonic`; the client's own time-out may be
+            shorter.
+        monotonic: The clock.
     """
 
-    def __init__(self, node: redis.Redis) -> None:
+    def __init__(self, node: redis.Redis, deadline: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._pool = node.connection_pool
+        self._deadline = deadline
+        self._monotonic = monotonic
         self._connection: Any = None
         self._broken: Exception | None = None
+        self._packed: list[bytes] = []
+        self._packed_bytes = 0
+        self._preludes: list[int] = []
         self._sent = 0
         try:
             self._connection = self._pool.get_connection()
-        except (redis.RedisError, OSError) as error:
+        except CLIENT_ERRORS as error:
             self._broken = error
 
-    def send(self, *command: str | bytes | int) -> None:
-        """Send one command. Does nothing on a broken connection but count the command."""
-        self._sent += 1
+    def send(self, command: Command, *preludes: Command) -> None:
+        """Send a command, after others that make it possible; sends nothing on a broken connection.
+
+        An error in answer to one of those is the reply of the command.
+        """
+        self._preludes.append(len(preludes))
+        self._sent += 1 + len(preludes)
         if self._broken is not None:
             return
-        try:
-            self._connection.send_packed_command(self._connection.pack_command(*command), check_health=False)
-        except (redis.RedisError, OSError) as error:
-            self._broken = error
+        for each in (*preludes, command):
+            packed = self._connection.pack_command(*each)
+            self._packed += packed
+            self._packed_bytes += sum(map(len, packed))
+        if self._packed_bytes >= _SEND_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is packed and not sent yet."""
+        if self._broken is None and self._packed:
+            try:
+                self._connection.send_packed_command([b"".join(self._packed)], check_health=False)
+            except CLIENT_ERRORS as error:
+                self._broken = error
+        self._packed.clear()
+        self._packed_bytes = 0
 
     def replies(self) -> list[Any]:
         """A reply for each command, in order, errors among them as exceptions; the connection goes back to its pool."""
-        replies: list[Any] = []
+        self.flush()
         try:
-            while len(replies) < self._sent and self._broken is None:
-                try:
-                    replies.append(self._connection.read_response())
-                except redis.ResponseError as error:
-                    replies.append(error)
-                except (redis.RedisError, OSError) as error:
-                    self._broken = error
+            replies = self._read()
         finally:
-            self.close(clean=len(replies) == self._sent)
-        return replies + [self._broken] * (self._sent - len(replies))
+            self.close(clean=self._broken is None)
+        replies += [self._broken] * (self._sent - len(replies))
+        return replies if len(self._preludes) == self._sent else self._without_preludes(replies)
 
-    def close(self, *, clean: bool) -> None:
+    def close(self, *, clean: bool = False) -> None:
         """Give the connection back; closed first unless every reply was read. Does nothing the second time."""
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        if not clean:
-            connection.disconnect()
-        self._pool.release(connection)
+        if connection is not None:
+            if not clean:
+                connection.disconnect()
+            self._pool.release(connection)
+
+    def _read(self) -> list[Any]:
+        """The replies until all are read or the connection breaks."""
+        replies: list[Any] = []
+        connection = self._connection
+        try:
+            while len(replies) < self._sent and self._broken is None:
+                # Asked first, since a client may have been made without a time-out, or with one past our deadline.
+                if not connection.can_read(max(0.0, self._deadline - self._monotonic())):
+                    raise RedisTimeoutError("no reply by the deadline")
+                try:
+                    replies.append(connection.read_response())
+                except ResponseError as error:
+                    replies.append(error)
+        except CLIENT_ERRORS as error:
+            self._broken = error
+        return replies
+
+    def _without_preludes(self, replies: list[Any]) -> list[Any]:
+        own: list[Any] = []
+        at = 0
+        for preludes in self._preludes:
+            refused = [reply for reply in replies[at : at + preludes] if isinstance(reply, Exception)]
+            own.append(refused[0] if refused else replies[at + preludes])
+            at += preludes + 1
+        return own

@@ -20,8 +20,14 @@ class Fault(Enum):
 
     SCRIPT_MISSING = auto()
     """The node does not know the script: load it and send again."""
+    MOVED = auto()
+    """Another node serves the key: send there."""
+    ASK = auto()
+    """Another node serves the key for the moment: send there, after ASKING."""
     TRANSIENT = auto()
     """The cache can't do it now: send again after a while."""
+    TOPOLOGY = auto()
+    """The same, and the nodes may have changed: learn them anew first."""
     REFUSED = auto()
     """The cache will not let us: permissions, authentication. Sending again will not help."""
     COMMAND = auto()
@@ -30,10 +36,11 @@ class Fault(Enum):
 
 _BY_CODE: Final = {
     "NOSCRIPT": Fault.SCRIPT_MISSING,
-    **dict.fromkeys(
-        ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN", "OOM", "BUSY", "NOREPLICAS"],
-        Fault.TRANSIENT,
-    ),
+    "MOVED": Fault.MOVED,
+    "CROSSSLOT": Fault.MOVED,  # only a client that does not know that it talks to a cluster gets this
+    "ASK": Fault.ASK,
+    **dict.fromkeys(["TRYAGAIN", "LOADING", "OOM", "BUSY", "NOREPLICAS", "MISCONF"], Fault.TRANSIENT),
+    **dict.fromkeys(["CLUSTERDOWN", "READONLY", "MASTERDOWN"], Fault.TOPOLOGY),
     **dict.fromkeys(["NOPERM", "NOAUTH", "WRONGPASS"], Fault.REFUSED),
 }
 
@@ -47,6 +54,8 @@ _CODE_OF_CLASS: Final = {
     "BusyLoadingError": "LOADING",
     "ReadOnlyError": "READONLY",
     "MasterDownError": "MASTERDOWN",
+    "ClusterCrossSlotError": "CROSSSLOT",
+    "SlotNotCoveredError": "CLUSTERDOWN",
     "OutOfMemoryError": "OOM",
     "NoPermissionError": "NOPERM",
     "AuthenticationError": "WRONGPASS",
@@ -77,6 +86,6 @@ def fault_of(error: Exception) -> Fault:
     known = _BY_CODE.get(code_of(error))
     if known is not None:
         return known
-    if isinstance(error, client_errors.ConnectionError | client_errors.TimeoutError | OSError):
-        return Fault.TRANSIENT
-    return Fault.COMMAND
+    if isinstance(error, client_errors.ResponseError | client_errors.DataError):
+        return Fault.COMMAND
+    return Fault.TOPOLOGY  # a connection that broke, or can't be had

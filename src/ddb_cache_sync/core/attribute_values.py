@@ -176,6 +176,16 @@ class Image(Mapping[str, Value]):
     def __init__(self, wire: Mapping[str, Any]) -> None:
         self.wire: Final = wire
 
+    def fault(self) -> str | None:
+        """What is wrong with the first malformed attribute, naming no content; None: every attribute can be decoded."""
+        try:
+            for name, value in self.wire.items():
+                utf8_text(name)
+                decode_value(value)
+        except ValueError as error:
+            return str(error)
+        return None
+
     def __getitem__(self, name: str) -> Value:
         return decode_value(self.wire[name])
 

@@ -16,9 +16,8 @@ from ddb_cache_sync.core.attribute_values import (
     decode_text,
     fields,
     members,
-    tag_and_wire,
 )
-from ddb_cache_sync.core.numbers import json_number
+from ddb_cache_sync.core.numbers import MAX_DIGITS, is_simple_number, json_number
 from ddb_cache_sync.errors import RecordError
 
 
@@ -55,12 +54,10 @@ class JsonEncoding:
             RecordError: A malformed attribute value.
         """
         try:
-            return orjson.dumps(json_members(item.wire), option=orjson.OPT_SORT_KEYS)
-        except orjson.JSONEncodeError:
-            # Its text is not passed on: nothing promises that it stays free of contents.
-            raise RecordError("item: a text or an attribute name is not valid Unicode: half a surrogate pair") from None
-        except ValueError as error:
-            raise RecordError(f"item: {error}") from None
+            return orjson.dumps(_members(item.wire, 0), option=orjson.OPT_SORT_KEYS)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            # Walked again by the strict decoder, which says what is wrong; this walk only sees that something is.
+            raise RecordError(f"item: {item.fault() or 'malformed'}") from None
 
     def decode(self, value: bytes | str) -> dict[str, Any]:
         """The JSON as Python values: numbers as Decimal, all digits kept.
@@ -79,59 +76,60 @@ class JsonEncoding:
         return decoded
 
 
-def json_members(wire: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def _members(wire: Mapping[str, Any], depth: int) -> dict[str, Any]:
     """The attributes of an item or map in the form that orjson writes.
 
     Raises:
-        ValueError: A malformed attribute value.
+        ValueError, TypeError, KeyError, AttributeError: A malformed attribute value.
     """
-    members_by_name: dict[str, Any] = {}
+    written: dict[str, Any] = {}
     for name, value in wire.items():
-        # Most attributes are strings and short numbers: looked at here, in the loop, without a call for each.
-        if type(value) is dict and len(value) == 1:
-            [(tag, content)] = value.items()
-            if tag == "S" and type(content) is str:
-                members_by_name[name] = content
-                continue
-        members_by_name[name] = _json_value(value, depth)
-    return members_by_name
+        (tag,) = value
+        content = value[tag]
+        # Most attributes are strings and short numbers: dealt with here, in the loop, without a call for each.
+        if tag == "S" and type(content) is str:
+            written[name] = content
+        elif tag == "N" and len(content) <= MAX_DIGITS and is_simple_number(content):
+            written[name] = orjson.Fragment(content)
+        else:
+            written[name] = _WRITTEN[tag](content, depth)
+    return written
 
 
-def _json_value(value: object, depth: int) -> Any:
-    tag, wire = tag_and_wire(value)
-    scalar = _JSON_SCALARS.get(tag)
-    if scalar is not None:
-        return scalar(wire)
+def _member(value: Any, depth: int) -> Any:
+    (tag,) = value
+    return _WRITTEN[tag](value[tag], depth)
+
+
+def _nested(depth: int) -> int:
     if depth >= MAX_NESTING:
-        raise ValueError(f"nested deeper than {MAX_NESTING} levels")
-    if tag == "M":
-        return json_members(fields(wire), depth + 1)
-    if tag == "L":
-        return [_json_value(member, depth + 1) for member in members(wire)]
-    raise ValueError("an unknown attribute type")
+        raise ValueError("nested too deep")
+    return depth + 1
 
 
-def _json_number(wire: object) -> orjson.Fragment:
+def _number(wire: object, _depth: int = 0) -> orjson.Fragment:
     # A fragment goes into the JSON as it is, so its text is checked first.
     return orjson.Fragment(json_number(decode_text(wire)))
 
 
-def _base64(wire: object) -> str:
+def _base64(wire: object, _depth: int = 0) -> str:
     # Decoded and encoded again, also where it is base64 already: checked, and one text for the same bytes.
     return binascii.b2a_base64(decode_bytes(wire), newline=False).decode("ascii")
 
 
-_JSON_SCALARS: Final[Mapping[str, Callable[[object], Any]]] = {
-    "S": decode_text,
-    "N": _json_number,
-    "B": _base64,
-    "BOOL": decode_bool,
-    "NULL": decode_null,
-    "SS": lambda wire: sorted(map(decode_text, members(wire))),
-    "NS": lambda wire: list(map(_json_number, sorted(map(decode_text, members(wire)), key=_numeric))),
-    "BS": lambda wire: sorted(map(_base64, members(wire))),
-}
-
-
 def _numeric(text: str) -> Decimal:
     return Decimal(json_number(text))
+
+
+_WRITTEN: Final[Mapping[str, Callable[[Any, int], Any]]] = {
+    "S": lambda wire, _: decode_text(wire),
+    "N": _number,
+    "B": _base64,
+    "BOOL": lambda wire, _: decode_bool(wire),
+    "NULL": lambda wire, _: decode_null(wire),
+    "M": lambda wire, depth: _members(fields(wire), _nested(depth)),
+    "L": lambda wire, depth: [_member(member, _nested(depth)) for member in members(wire)],
+    "SS": lambda wire, _: sorted(map(decode_text, members(wire))),
+    "NS": lambda wire, _: list(map(_number, sorted(map(decode_text, members(wire)), key=_numeric))),
+    "BS": lambda wire, _: sorted(map(_base64, members(wire))),
+}

@@ -148,7 +148,7 @@ def key_value_text(name: str, value: object) -> str:
     try:
         tag, wire = tag_and_wire(value)
         if tag == "S":
-            return utf8_text(wire)
+            return wire if type(wire) is str and wire.isascii() else utf8_text(wire)
         if tag == "N":
             return plain_number(decode_text(wire))
         if tag == "B":
@@ -160,7 +160,10 @@ def key_value_text(name: str, value: object) -> str:
 
 def join(literals: Sequence[str], values: Sequence[str], max_bytes: int) -> str:
     """Put escaped values between literals (one more of them), shortened by rule 5 where the key is too long."""
-    key = literals[0] + "".join([value + literal for value, literal in zip(values, literals[1:], strict=True)])
+    if len(values) == 1:
+        key = literals[0] + values[0] + literals[1]
+    else:
+        key = literals[0] + "".join([value + literal for value, literal in zip(values, literals[1:], strict=True)])
     if 4 * len(key) <= max_bytes or len(key.encode()) <= max_bytes:
         return key
     return literals[0] + "".join([_short(value) + literal for value, literal in zip(values, literals[1:], strict=True)])

@@ -10,8 +10,10 @@ import re
 MAX_DIGITS = 38
 _MAX_TEXT = 512  # leading and trailing zeros included; the longest sensible text has about 170 characters
 
-# Short, no exponent, no stray zeros or signs: valid JSON as it stands and, being short, within every limit.
-_simple = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
+is_simple_number = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
+"""Does a text of at most `MAX_DIGITS` characters stand for itself: no exponent, no stray zeros or signs. Such a text is
+valid JSON and, being so short, within every limit."""
+
 _json = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
 _any = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,4}))?").fullmatch
 
@@ -22,7 +24,7 @@ def json_number(text: str) -> str:
     Raises:
         ValueError: Not a DynamoDB number. The text is not repeated in the error.
     """
-    if len(text) <= MAX_DIGITS and _simple(text):
+    if len(text) <= MAX_DIGITS and is_simple_number(text):
         return text
     plain = plain_number(text)
     return text if _json(text) else plain

@@ -129,17 +129,26 @@ def decode_record(raw: Any, stream_label_ms: int | None = None) -> StreamRecord:
         table, prefix = _source(raw["eventSourceARN"], stream_label_ms)
         if prefix is None:
             raise _no_label(raw)
-        user = raw.get("userIdentity")
+        keys, new, old = body["Keys"], body.get("NewImage"), body.get("OldImage")
+        created, user = body.get("ApproximateCreationDateTime"), raw.get("userIdentity")
+        if (
+            not (type(keys) is dict and keys)
+            or not (new is None or type(new) is dict)
+            or not (old is None or type(old) is dict)
+            # An integer that no float can hold makes isfinite raise OverflowError.
+            or not (created is None or ((type(created) is float or type(created) is int) and isfinite(created)))
+        ):
+            raise malformed(raw)
         return StreamRecord(
             _EVENT_NAMES[raw["eventName"]],
             table,
-            _image(body["Keys"] or None),
+            Image(keys),
             sequence_number,
             Version(prefix + sortable_digits(sequence_number)),
-            None if (new := body.get("NewImage")) is None else _image(new),
-            None if (old := body.get("OldImage")) is None else _image(old),
+            None if new is None else Image(new),
+            None if old is None else Image(old),
             _VIEW_TYPES[body.get("StreamViewType")],
-            None if (created := body.get("ApproximateCreationDateTime")) is None else _seconds(created),
+            created,
             user is not None and user.get("principalId") == _TTL_PRINCIPAL and user.get("type") == "Service",
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
@@ -192,16 +201,3 @@ def _no_label(raw: Any) -> RecordError:
         sequence_number=sequence_number_of(raw),
         hint="Set stream_label (DDB_CACHE_SYNC_STREAM_LABEL) for a hand-made event.",
     )
-
-
-def _image(wire: Any) -> Image:
-    if type(wire) is not dict:
-        raise TypeError
-    return Image(wire)
-
-
-def _seconds(created: Any) -> float:
-    # An integer that no float can hold makes isfinite raise OverflowError.
-    if (type(created) is float or type(created) is int) and isfinite(created):
-        return created
-    raise TypeError

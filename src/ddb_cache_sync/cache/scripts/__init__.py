@@ -33,6 +33,9 @@ class Script(NamedTuple):
         return ["EVALSHA", self.sha, str(len(keys)), *keys, *arguments]
 
 
+ASKING: Command = ("ASKING",)
+"""Goes before a command that an ASK error redirected."""
+
 APPLY = Script.read("apply")
 FILL = Script.read("fill")
 

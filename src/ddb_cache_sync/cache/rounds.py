@@ -1,0 +1,158 @@
+"""One round of sending script calls to the nodes and looking at every reply.
+
+Rule: a write is settled by the reply to its own script call and by nothing else; what is not settled is sent again, it
+alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ddb_cache_sync.cache.pipeline import NodePipeline
+from ddb_cache_sync.cache.replies import Fault, code_of, fault_of
+from ddb_cache_sync.cache.scripts import ASKING, Command, Script
+from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology
+from ddb_cache_sync.core.outcomes import Outcome
+from ddb_cache_sync.errors import CacheError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import redis
+
+    from ddb_cache_sync.cache.contract import WriteResult
+    from ddb_cache_sync.core.projection import Write
+
+
+class Call(NamedTuple):
+    """Writes that go in one script call, and how it has to be sent."""
+
+    first_place: int
+    """Where the result of its first write stands among all results; the others follow."""
+    writes: Sequence[Write]
+    node: redis.Redis | None = None
+    """Where a redirection sends it; None: where its key belongs."""
+    asking: bool = False
+    """The redirection was an ASK, which the node has to be told."""
+    load_script: bool = False
+    """Its node does not know the script."""
+
+
+class ScriptCalls(NamedTuple):
+    """How writes become calls of one script."""
+
+    script: Script
+    command: Callable[[Sequence[Write]], Command]
+
+
+class Round:
+    """One round: `send` once, and the attributes tell what it came to.
+
+    Attributes:
+        settled: Results by place.
+        again: What has to be sent again.
+        wait_for: The code of the last error that calls for a wait before the next round; None: no need to wait.
+        topology_changed: The nodes have to be learned anew first.
+    """
+
+    def __init__(self, topology: Topology, deadline: float, monotonic: Callable[[], float]) -> None:
+        self.settled: dict[int, WriteResult] = {}
+        self.again: list[Call] = []
+        self.wait_for: str | None = None
+        self.topology_changed = False
+        self._refused: str | None = None
+        self._topology = topology
+        self._deadline = deadline
+        self._monotonic = monotonic
+        self._pipelines: dict[int, NodePipeline] = {}
+        self._sent: dict[int, list[Call]] = {}
+        self._loaded: set[int] = set()
+
+    def send(self, how: ScriptCalls, calls: Iterable[Call]) -> None:
+        """Send every call, then look at every reply.
+
+        Args:
+            how: The script.
+            calls: Read lazily: nodes work on the first while the next are made.
+
+        Raises:
+            CacheError: The cache refuses us.
+        """
+        try:
+            for call in calls:
+                try:
+                    node = call.node or self._topology.node_of(call.writes[0].key)
+                except CLIENT_ERRORS as error:
+                    self._settle_error(call, error)
+                    continue
+                if node is None:
+                    self._try_later(call, "CLUSTERDOWN", topology_changed=True)
+                else:
+                    self._send(how, call, node)
+            for pipeline in self._pipelines.values():
+                pipeline.flush()
+            for identity, pipeline in self._pipelines.items():
+                for call, reply in zip(self._sent[identity], pipeline.replies(), strict=True):
+                    self._settle(call, reply)
+        finally:
+            for pipeline in self._pipelines.values():
+                pipeline.close()
+        if self._refused is not None:
+            raise CacheError(
+                f"the cache refuses to apply changes ({self._refused})",
+                hint="Check the user's password and permissions: docs/how-to/permissions.md lists the smallest set.",
+            )
+
+    def _send(self, how: ScriptCalls, call: Call, node: redis.Redis) -> None:
+        identity = id(node)
+        pipeline = self._pipelines.get(identity)
+        if pipeline is None:
+            pipeline = self._pipelines[identity] = NodePipeline(node, self._deadline, self._monotonic)
+            self._sent[identity] = []
+        preludes = []
+        if call.load_script and identity not in self._loaded:
+            preludes.append(how.script.load_command)
+            self._loaded.add(identity)
+        if call.asking:
+            preludes.append(ASKING)
+        pipeline.send(how.command(call.writes), *preludes)
+        self._sent[identity].append(call)
+
+    def _settle(self, call: Call, reply: Any) -> None:
+        """Decide what a reply means for the writes of its call."""
+        if not isinstance(reply, list):
+            self._settle_error(call, reply)
+            return
+        for place in range(call.first_place, call.first_place + len(call.writes)):
+            self.settled[place] = Outcome.APPLIED
+        for position in reply:
+            self.settled[call.first_place + position - 1] = Outcome.STALE
+
+    def _settle_error(self, call: Call, reply: Any) -> None:
+        """Decide what an error means for the writes of its call."""
+        code = code_of(reply) if isinstance(reply, Exception) else "an unexpected reply"
+        fault = fault_of(reply) if isinstance(reply, Exception) else Fault.COMMAND
+        match fault:
+            case Fault.REFUSED:
+                self._refused = code
+            case Fault.SCRIPT_MISSING if not call.load_script:
+                self.again.append(call._replace(load_script=True))
+            case Fault.MOVED | Fault.ASK if call.node is None and (node := self._topology.redirected(reply)):
+                self.again.append(call._replace(node=node, asking=fault is Fault.ASK))
+            case Fault.TRANSIENT | Fault.SCRIPT_MISSING:
+                self._try_later(call, code)
+            case Fault.TOPOLOGY | Fault.MOVED | Fault.ASK:
+                self._try_later(call, code, topology_changed=True)
+            case Fault.COMMAND if len(call.writes) > 1:
+                # One of its keys is at fault: the others are told apart by sending each alone.
+                self.again += [Call(call.first_place + n, [write]) for n, write in enumerate(call.writes)]
+            case Fault.COMMAND:
+                self.settled[call.first_place] = CacheError(
+                    f"the cache refused to write key {call.writes[0].key!r} ({code})",
+                    hint="Look at what that key and its guard hold.",
+                )
+
+    def _try_later(self, call: Call, code: str, *, topology_changed: bool = False) -> None:
+        self.wait_for = code
+        self.topology_changed |= topology_changed
+        self.again.append(Call(call.first_place, call.writes))
