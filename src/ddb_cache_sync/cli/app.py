@@ -1,24 +1,21 @@
 """The commands put together; errors become a message on stderr and an exit code."""
 
 import logging
-import signal
+import os
 import sys
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ddb_cache_sync.cli.apply import apply
-from ddb_cache_sync.cli.console import messages
+from ddb_cache_sync.cli.console import MessageHandler, print_problem
 from ddb_cache_sync.cli.demo import demo
+from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
+from ddb_cache_sync.cli.stopping import Stopped, stop_on_signals
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-
 app = typer.Typer(
-    help="Keep a Redis or Valkey cache in step with a DynamoDB table.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -41,29 +38,27 @@ def _options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Results go to stdout, messages to stderr. Exit code 0: fine, 1: failed, 2: wrong usage, 3: drift found."""
+    """Keep a Redis or Valkey cache in step with a DynamoDB table.
+
+    Results go to stdout, messages to stderr. Exit code 0: fine, 1: failed, 2: wrong usage, 3: drift found.
+    """
 
 
 def run() -> None:
     """Run the command line and exit."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    signal.signal(signal.SIGTERM, _stop)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[MessageHandler()])
+    stop_on_signals()
     try:
         app()
     except ConfigurationError as error:
-        messages().print(f"[bold red]wrong usage:[/] {_escaped(error)}")
+        print_problem("wrong usage", str(error))
         sys.exit(EXIT_USAGE)
     except CacheSyncError as error:
-        messages().print(f"[bold red]failed:[/] {_escaped(error)}")
+        print_problem("failed", str(error))
         sys.exit(EXIT_FAILED)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-
-
-def _stop(_signal: int, _frame: Any) -> None:
-    """SIGTERM unwinds like Ctrl-C, so that what was started is ended."""
-    raise KeyboardInterrupt
-
-
-def _escaped(error: CacheSyncError) -> str:
-    return str(error).replace("[", r"\[")
+    except BrokenPipeError:
+        # Whoever read the results has seen enough; Python must not try to flush what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED)
+    except Stopped as stopped:
+        sys.exit(stopped.exit_code)

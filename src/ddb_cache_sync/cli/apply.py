@@ -7,17 +7,14 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from ddb_cache_sync.cli.console import messages, print_json, results
-from ddb_cache_sync.cli.options import AsJson, EncodingOption, KeyTemplateOption, RedisUrl, settings
+from ddb_cache_sync.cli.console import print_json, print_line, print_problem, print_rows, results
+from ddb_cache_sync.cli.options import EXIT_FAILED, AsJson, EncodingOption, KeyTemplateOption, RedisUrl, settings
 from ddb_cache_sync.core.outcomes import ApplyReport
 from ddb_cache_sync.core.stream_records import event_records
-from ddb_cache_sync.errors import RecordError
+from ddb_cache_sync.errors import ConfigurationError, RecordError
 from ddb_cache_sync.sync.preview import Preview, preview
-
-EXIT_FAILED = 1
 
 
 def apply(
@@ -49,32 +46,36 @@ def apply(
 
 
 def _read(path: Path) -> Any:
+    name = "stdin" if str(path) == "-" else str(path)
     try:
-        return orjson.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
+        return orjson.loads(sys.stdin.buffer.read() if name == "stdin" else path.read_bytes())
     except OSError as error:
-        raise typer.BadParameter(f"{path}: {error.strerror}") from None
+        raise ConfigurationError(f"can't read {name}: {error.strerror}") from None
     except orjson.JSONDecodeError as error:
-        raise RecordError(f"{path} is not JSON (line {error.lineno}, column {error.colno})") from None
+        raise RecordError(f"{name} is not JSON (line {error.lineno}, column {error.colno})") from None
 
 
 def _show_report(report: ApplyReport, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(report) | {"records": report.records, "failed": report.failed} | report.response)
-        return
-    results().print(f"{report.records} records: {report.applied} applied, {report.stale} stale, {report.failed} failed")
+    else:
+        counts = f"{report.applied} applied, {report.stale} stale, {report.failed} failed"
+        print_line(results(), f"{report.records} {'record' if report.records == 1 else 'records'}: {counts}")
     for failure in report.failures:
-        messages().print(Text(f"record {failure.sequence_number}: {failure.reason}"))
+        print_problem(f"record {failure.sequence_number}", failure.reason)
 
 
 def _show_previews(previews: list[Preview], *, as_json: bool) -> None:
     if as_json:
         print_json({"records": [_plain(each) for each in previews]})
         return
-    table = Table("record", "action", "key", "value or reason", box=None, pad_edge=False)
+    rows: list[tuple[Text | str, ...]] = [
+        tuple(Text(title, "bold") for title in ("record", "action", "key", "value or reason"))
+    ]
     for each in previews:
         shown = each.reason or (each.value or b"").decode("utf-8", "replace")
-        table.add_row(*map(Text, (each.sequence_number or "?", each.action, each.key or "", shown)))
-    results().print(table)
+        rows.append((each.sequence_number or "?", each.action, each.key or "", shown))
+    print_rows(results(), rows)
 
 
 def _plain(each: Preview) -> dict[str, Any]:

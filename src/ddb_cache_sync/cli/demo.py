@@ -7,14 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import rich.progress as bars
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
-from ddb_cache_sync.cli.console import messages, print_json, results
-from ddb_cache_sync.local.demo import TABLE, Addresses, Demo, DemoOptions, DemoReport, running_demo
-
-EXIT_DRIFT = 3
+from ddb_cache_sync.cli.console import messages, print_json, print_line, print_rows, results
+from ddb_cache_sync.cli.options import EXIT_DRIFT, AsJson
+from ddb_cache_sync.cli.stopping import Stopped
+from ddb_cache_sync.local.demo import TABLE, Addresses, Demo, DemoOptions, DemoReport, Progress, running_demo
 
 
 def demo(
@@ -30,7 +30,7 @@ def demo(
         Path | None,
         typer.Option(metavar="JAR", exists=True, dir_okay=False, help="Use this DynamoDB Local in place of moto."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every failed invocation.")] = False,
 ) -> None:
     """Change a table at random and watch the cache follow: embedded Valkey, DynamoDB emulator, real pipeline.
@@ -45,71 +45,97 @@ def demo(
         with messages().status("starting Valkey and DynamoDB ..."):
             running = stack.enter_context(running_demo(options))
         report = _run_with_progress(running)
-        if as_json:
-            print_json(report.to_json() | ({"addresses": asdict(running.addresses)} if keep else {}))
-        else:
-            _show(report, options)
-        if keep:
-            if not as_json:
-                _show_addresses(running.addresses)
-            with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(Stopped) if keep else contextlib.nullcontext():
+            if as_json:
+                print_json(report.to_json() | ({"addresses": asdict(running.addresses)} if keep else {}))
+            else:
+                _show(report, options)
+            if keep:
+                if not as_json:
+                    _show_addresses(running.addresses)
                 signal.pause()
     if not report.consistent:
         raise typer.Exit(EXIT_DRIFT)
 
 
+class _Outcomes(bars.ProgressColumn):
+    """Rate, outcomes and lag, as they are whenever the bar is drawn."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def render(self, task: bars.Task) -> Text:
+        """What the demo has come to."""
+        outcomes, lag = self._progress.outcomes, self._progress.lag_ms
+        text = f"{task.completed / max(task.elapsed or 0, 0.001):.0f}/s  applied {outcomes['applied']}"
+        text += f"  stale {outcomes['stale']}"
+        if lag is not None:
+            text += f"  lag p50 {lag.p50:.0f} ms  p99 {lag.p99:.0f} ms"
+        return Text(text)
+
+
+class _Phase(bars.ProgressColumn):
+    """What the demo is doing."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def render(self, task: bars.Task) -> Text:  # noqa: ARG002 - rich's signature
+        """The phase, of one width."""
+        return Text(f"{self._progress.phase:9}")
+
+
 def _run_with_progress(running: Demo) -> DemoReport:
     columns = [
-        TextColumn("changes"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[rate]:.0f}/s  {task.fields[outcomes]}"),
+        _Phase(running.progress),
+        bars.BarColumn(bar_width=20),
+        bars.MofNCompleteColumn(),
+        _Outcomes(running.progress),
     ]
-    with Progress(*columns, console=messages(), transient=True, disable=not messages().is_terminal) as bar:
-        task = bar.add_task("changes", total=running.options.changes, rate=0, outcomes="")
-
-        def show() -> None:
-            lag = running.progress.lag_ms
-            counts = running.progress.outcomes
-            text = f"applied {counts['applied']}  stale {counts['stale']}"
-            if lag is not None:
-                text += f"  lag p50 {lag.p50:.0f} ms  p99 {lag.p99:.0f} ms"
-            done = running.progress.changes
-            rate = done / max(bar.tasks[0].elapsed or 0, 0.001)
-            bar.update(task, completed=done, outcomes=text, rate=rate)
-
-        return running.run(on_change=show)
+    with bars.Progress(*columns, console=messages(), transient=True, disable=not messages().is_terminal) as bar:
+        task = bar.add_task("", total=running.options.changes)
+        return running.run(on_change=lambda: bar.advance(task))
 
 
 def _show(report: DemoReport, options: DemoOptions) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("changes", f"{report.changes} to table {TABLE} in {report.seconds:.1f} s (seed {options.seed})")
-    table.add_row(
-        "records",
-        f"{report.records} delivered: {report.applied} applied, {report.stale} stale, {report.failed} failed",
-    )
+    rate = report.changes / max(report.seconds, 0.001)
+    rows: list[tuple[Text | str, str]] = [
+        ("changes", f"{report.changes} to table {TABLE} in {report.seconds:.1f} s, {rate:.0f}/s (seed {options.seed})"),
+        (
+            "records",
+            f"{report.records} delivered: {report.applied} applied, {report.stale} stale, {report.failed} failed",
+        ),
+    ]
     if report.lag_ms is not None:
-        table.add_row("lag", f"p50 {report.lag_ms.p50:.0f} ms, p99 {report.lag_ms.p99:.0f} ms")
+        lag = report.lag_ms
+        rows.append(("lag", f"p50 {lag.p50:.0f} ms, p99 {lag.p99:.0f} ms, from the write to the table to the cache"))
     if report.faults:
         faults = ", ".join(f"{name} {count}" for name, count in report.faults.items())
-        table.add_row("faults", f"{sum(report.faults.values())}: {faults}")
-    results().print(table)
+        rows.append(("faults", f"{sum(report.faults.values())}: {faults}"))
+    compared = f"{report.keys} cache keys, {report.items} items"
     if report.consistent:
-        results().print(f"[bold green]consistent[/]  {report.keys} cache keys, {report.items} items, all equal")
+        rows.append((Text("consistent", "bold green"), f"{compared}, all equal"))
     else:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report.drift.items())
-        results().print(f"[bold red]drift[/]  {report.keys} cache keys, {report.items} items: {kinds}")
+        rows.append((Text("drift", "bold red"), f"{compared}: {kinds}"))
+    print_rows(results(), rows)
 
 
 def _show_addresses(addresses: Addresses) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("cache", addresses.redis_url)
-    table.add_row("DynamoDB", addresses.dynamodb_endpoint_url)
-    table.add_row("table", addresses.table)
-    table.add_row("stream", addresses.stream_arn)
-    results().print("\nStill running; Ctrl-C ends it all. Connect to:", table)
-    results().print("\nFor boto3, the AWS command line and the examples:")
+    out = results()
+    print_line(out, "\nStill running: what you write to the table goes on to the cache. Ctrl-C ends it all.\n")
+    print_rows(
+        out,
+        [
+            ("cache", addresses.redis_url),
+            ("DynamoDB", addresses.dynamodb_endpoint_url),
+            ("table", addresses.table),
+            ("stream", addresses.stream_arn),
+        ],
+    )
+    print_line(out, "\nFor boto3, the AWS command line and the examples:\n")
     for name, value in addresses.environment.items():
-        results().print(f"export {name}={value}", soft_wrap=True)
-    results().print(f"export DDB_CACHE_SYNC_REDIS_URL={addresses.redis_url}", soft_wrap=True)
+        print_line(out, f"export {name}={value}")
+    print_line(out, f"export DDB_CACHE_SYNC_REDIS_URL={addresses.redis_url}")

@@ -1,19 +1,25 @@
-"""Options that mean the same in every command; each falls back to its setting."""
+"""What means the same in every command: options, each of which falls back to its setting, and exit codes."""
 
 import os
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from ddb_cache_sync.settings import Settings
 
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_DRIFT: Final = 3
+
 RedisUrl: TypeAlias = Annotated[
-    str | None, typer.Option(help="The cache's URL. Default: DDB_CACHE_SYNC_REDIS_URL.", show_default=False)
+    str | None,
+    typer.Option(metavar="URL", help="The cache's URL. Default: DDB_CACHE_SYNC_REDIS_URL.", show_default=False),
 ]
 KeyTemplateOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--key-template",
+        metavar="TEMPLATE",
         help="The key template, such as users:{id}. Default: DDB_CACHE_SYNC_KEY_TEMPLATE, or the table's name and key.",
         show_default=False,
     ),
@@ -21,7 +27,10 @@ KeyTemplateOption: TypeAlias = Annotated[
 EncodingOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--encoding", help="The form of a stored item: json. Default: DDB_CACHE_SYNC_ENCODING.", show_default=False
+        "--encoding",
+        metavar="NAME",
+        help="The form of a stored item: json. Default: DDB_CACHE_SYNC_ENCODING.",
+        show_default=False,
     ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

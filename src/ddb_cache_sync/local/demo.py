@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ddb_cache_sync.aws_lambda import apply_stream_event
 from ddb_cache_sync.cache.connect import connect
@@ -96,6 +96,21 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a table and a cache came to when they were compared.
+
+    Attributes:
+        items: Items in the table.
+        keys: Keys in the cache, guards left out.
+        drift: Cache keys about which they disagree, by kind; empty where they agree.
+    """
+
+    items: int
+    keys: int
+    drift: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class DemoReport:
     """What the demo came to.
 
@@ -139,7 +154,7 @@ class DemoReport:
 class Progress:
     """How far the demo is; updated from the threads that invoke the handler, read from the one that shows it."""
 
-    changes: int = 0
+    phase: Literal["changing", "draining", "comparing"] = "changing"
     outcomes: Counter[str] = field(default_factory=Counter)
     lags_ms: dict[str, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -167,9 +182,8 @@ class Progress:
             lags = sorted(self.lags_ms.values())
         if not lags:
             return None
-        if len(lags) == 1:
-            return LagMs(lags[0], lags[0])
-        cuts = statistics.quantiles(lags, n=100, method="inclusive")
+        # Twice the only one, since quantiles want two.
+        cuts = statistics.quantiles(lags if len(lags) > 1 else lags * 2, n=100, method="inclusive")
         return LagMs(round(cuts[49], 1), round(cuts[98], 1))
 
 
@@ -190,21 +204,23 @@ class Demo:
 
         Args:
             on_change: Called after each change; `progress` tells how far things are.
+
+        Raises:
+            TableError: The table or its stream can't be read.
+            CacheUnavailable: The cache can't be read.
         """
-        started = time.monotonic()
 
         def changed(_change: object, _error_code: str | None) -> None:
-            self.progress.changes += 1
             on_change()
 
+        started = time.monotonic()
         changes = random_changes(self.options.seed, self.options.changes, item_bytes=_ITEM_BYTES)
         simulation = simulate(self._dynamodb.client(), TABLE, changes, on_change=changed)
+        self.progress.phase = "draining"
         self._mapping.drain()
         seconds = time.monotonic() - started
-        projection = Projection()
-        writes = [projection.write(projection.cache_key(item), item) for item in scan(self._dynamodb.client(), TABLE)]
-        expected = {write.key: write.value for write in writes if write.value is not None}
-        found = dict(values(self._cache, f"{TABLE}:*"))
+        self.progress.phase = "comparing"
+        comparison = self.compare()
         outcomes = self.progress.outcomes
         return DemoReport(
             changes=simulation.succeeded,
@@ -212,13 +228,28 @@ class Demo:
             applied=outcomes["applied"],
             stale=outcomes["stale"],
             failed=outcomes["failed"],
-            items=len(expected),
-            keys=len(found),
-            drift=dict(Counter[str](Drift(kind).value for kind in compare(expected, found).values())),
+            items=comparison.items,
+            keys=comparison.keys,
+            drift=comparison.drift,
             lag_ms=self.progress.lag_ms,
             seconds=round(seconds, 3),
             faults=dict(self._chaos.counts) if self._chaos else {},
         )
+
+    def compare(self) -> Comparison:
+        """Read the whole table and the whole cache, and compare them key by key.
+
+        Raises:
+            TableError: The table can't be read.
+            CacheUnavailable: The cache can't be read.
+        """
+        projection = Projection()
+        writes = [projection.write(projection.cache_key(item), item) for item in scan(self._dynamodb.client(), TABLE)]
+        expected = {write.key: write.value for write in writes if write.value is not None}
+        found = dict(values(self._cache, f"{TABLE}:*"))
+        kinds = Counter(compare(expected, found).values())
+        drift = {kind.value: kinds[kind] for kind in Drift if kinds[kind]}
+        return Comparison(items=len(expected), keys=len(found), drift=drift)
 
 
 @contextlib.contextmanager

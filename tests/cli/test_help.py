@@ -1,0 +1,55 @@
+import inspect
+from importlib.metadata import version
+
+import pytest
+from tests.cli.conftest import Cli
+
+from ddb_cache_sync.cli.app import app
+
+COMMANDS = {command.callback.__name__: command.callback for command in app.registered_commands if command.callback}
+
+
+def test_there_are_commands() -> None:
+    """The tests below are about something."""
+    assert set(COMMANDS) >= {"apply", "demo"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(cli: Cli, command: str) -> None:
+    """Its help gives what it does, --json, and goes to stdout with exit code 0."""
+    shown = cli(command, "--help")
+    assert (shown.code, shown.err) == (0, "")
+    summary = (inspect.getdoc(COMMANDS[command]) or "").split("\n")[0]
+    assert summary.split()[0] in shown.out
+    assert "--json" in shown.out
+    assert cli(command, "-h").out == shown.out
+
+
+def test_the_help_lists_every_command_and_the_exit_codes(cli: Cli) -> None:
+    """The first thing that a new user sees."""
+    shown = cli("--help")
+    assert shown.code == 0
+    assert all(f" {command} " in shown.out for command in COMMANDS)
+    assert "3: drift found" in " ".join(shown.out.split())
+
+
+def test_the_version_is_the_packages(cli: Cli) -> None:
+    """It is what pip installed."""
+    assert cli("--version") == (0, version("ddb-cache-sync") + "\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["apply"], ["apply", "x.json", "--nonsense"], ["demo", "--seed", "x"]]
+)
+def test_wrong_usage_is_told_on_stderr_with_exit_code_2(cli: Cli, arguments: list[str]) -> None:
+    """A mistyped command, argument or option does nothing else."""
+    result = cli(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Usage: ddb-cache-sync" in result.err
+
+
+def test_no_arguments_show_the_help_with_exit_code_2(cli: Cli) -> None:
+    """Nothing was asked for, so nothing went well."""
+    result = cli()
+    assert result.code == 2
+    assert "Usage: ddb-cache-sync" in result.out + result.err
