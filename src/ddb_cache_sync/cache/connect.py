@@ -1,37 +1,102 @@
-"""Connecting to a cache, with what a short-lived function needs: bounded waits, few connections."""
+"""Connecting to a cache, with what a short-lived function needs: bounded waits, few connections, verified TLS."""
 
-from typing import Any
-from urllib.parse import urlsplit
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from ddb_cache_sync.cache.topology import LazyCluster
 from ddb_cache_sync.errors import ConfigurationError
 
-_SCHEMES = ("redis", "rediss", "unix")
+if TYPE_CHECKING:
+    from redis.credentials import CredentialProvider
+
+_SCHEMES: Final = ("redis", "rediss", "unix")
+_AWS_HOST: Final = re.compile(r"\.amazonaws\.com(\.cn)?$")
+_CLUSTER_LABELS: Final = frozenset({"clustercfg", "serverless"})
+
+# Together they stay within the second that is kept before a function's time-out: see DEADLINE_MARGIN_MS.
+CONNECT_SECONDS: Final = 1.0
+SOCKET_SECONDS: Final = 2.0
 
 
-def connect(url: str, **options: Any) -> redis.Redis:
-    """A client for the cache at this URL; connects at its first command.
+def connect(
+    url: str,
+    *,
+    credentials: CredentialProvider | None = None,
+    allow_plaintext: bool = False,
+    **options: Any,
+) -> redis.Redis | redis.RedisCluster:
+    """A client for the cache at this URL; connects at its first use.
+
+    The client is redis-py's, for one server or a cluster. It is a cluster's where the host is a configuration endpoint
+    or a serverless cache of ElastiCache or MemoryDB, or where the URL ends in `?cluster=true`.
 
     Args:
-        url: `redis://`, `rediss://` (TLS) or `unix://`, as redis-py has it:
-            `rediss://user:password@host:6379/0`.
-        **options: Passed on to `redis.Redis.from_url`, over the defaults set here.
+        url: `rediss://` (TLS), `redis://` or `unix://`, as redis-py has it: `rediss://user:password@host:6379/0`. A
+            certificate authority of one's own: `?ssl_ca_certs=/path/ca.pem`.
+        credentials: `IamCredentials`, `SecretCredentials`, or another credential provider of redis-py. None: the
+            URL's.
+        allow_plaintext: Talk to an AWS host without TLS all the same.
+        **options: Passed on to redis-py, over the defaults set here.
 
     Raises:
-        ConfigurationError: Not such a URL, or an option that redis-py does not take.
+        ConfigurationError: Not such a URL, one of an AWS host without TLS, or an option that redis-py does not take.
+            The URL is not repeated: it may hold a password.
     """
-    scheme = urlsplit(url).scheme
-    if scheme not in _SCHEMES:
-        # The URL is not repeated: it may hold a password.
-        raise ConfigurationError(
-            f"a cache URL with the scheme {scheme!r}",
-            hint="Write redis://host:port, rediss://host:port or unix:///path.",
-        )
-    defaults: dict[str, Any] = {"socket_timeout": 5.0}
-    if scheme != "unix":
-        defaults |= {"socket_connect_timeout": 3.0, "socket_keepalive": True}
     try:
-        return redis.Redis.from_url(url, **(defaults | options))
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+        _ = parts.port
+    except ValueError:
+        raise ConfigurationError("the cache's URL can't be read", hint="Write rediss://host:port.") from None
+    if parts.scheme not in _SCHEMES or (parts.scheme != "unix" and not host):
+        raise ConfigurationError(
+            f"the cache's URL has the scheme {parts.scheme!r}" if host else "the cache's URL names no host",
+            hint="Write rediss://host:port, redis://host:port or unix:///path.",
+        )
+    if parts.scheme == "redis" and _AWS_HOST.search(host) and not allow_plaintext:
+        raise ConfigurationError(
+            "the cache's URL is of an AWS host and does without TLS",
+            hint="Write rediss://, or allow plaintext (DDB_CACHE_SYNC_ALLOW_PLAINTEXT=true) if it has no TLS.",
+        )
+    parts, clustered = _without_cluster_flag(parts)
+    arguments = _defaults(parts) | ({} if credentials is None else {"credential_provider": credentials}) | options
+    url = parts.geturl()
+    try:
+        if clustered or (_AWS_HOST.search(host) and _CLUSTER_LABELS & set(host.split("."))):
+            # The endpoint's name stays the way in, whatever addresses the nodes have by then.
+            arguments = {"dynamic_startup_nodes": False} | arguments
+            return cast("redis.RedisCluster", LazyCluster(lambda: redis.RedisCluster.from_url(url, **arguments)))
+        return redis.Redis.from_url(url, **arguments)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"redis-py refuses the cache URL or an option ({type(error).__name__})") from None
+        raise ConfigurationError(f"redis-py refuses the cache's URL or an option ({type(error).__name__})") from None
+
+
+def _without_cluster_flag(parts: SplitResult) -> tuple[SplitResult, bool]:
+    """The URL without `cluster=true`, and whether it had it."""
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    flags = [value.lower() for name, value in query if name == "cluster"]
+    if any(flag not in ("true", "false") for flag in flags):
+        raise ConfigurationError("the cache's URL has a cluster option that is neither true nor false")
+    kept = urlencode([(name, value) for name, value in query if name != "cluster"], safe="/")
+    return parts._replace(query=kept), "true" in flags
+
+
+def _defaults(parts: SplitResult) -> dict[str, Any]:
+    defaults: dict[str, Any] = {
+        "protocol": 2,  # no HELLO: one round trip less before the first command
+        "socket_timeout": SOCKET_SECONDS,
+        # Trying again is ours, with jitter and a deadline; redis-py would do so ten times in 30 ms.
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if parts.scheme != "unix":
+        defaults |= {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True}
+    if parts.scheme == "rediss":
+        defaults |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+    return defaults
