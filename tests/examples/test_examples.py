@@ -1,0 +1,92 @@
+"""The examples run as their docstrings say."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import redis
+from tests.cli.programs import COMMAND, Program
+
+from ddb_cache_sync import Replicator, decode_stream_event
+from ddb_cache_sync.table.clients import StaticCredentials, dynamodb_client
+from ddb_cache_sync.table.items import scan
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+def imported(path: Path) -> ModuleType:
+    """A Python file, imported as a module of its own."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.servers
+def test_the_handler_runs_on_this_machine(tmp_path: Path) -> None:
+    """Every item of the demo's table is afterwards under `copy:<id>` too, the same as under the demo's own key."""
+    with Program(COMMAND, "demo", "--changes", "40", "--keep", temporary=tmp_path) as demo:
+        lines = demo.lines_until(lambda line: line.startswith("export DDB_CACHE_SYNC_REDIS_URL="))
+        exports = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines if "export " in line)
+        run = subprocess.run(
+            [sys.executable, str(EXAMPLES / "run_on_this_machine.py"), "users"],
+            env={**os.environ, **exports, "DDB_CACHE_SYNC_KEY_TEMPLATE": "copy:{id}"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        assert "records of table users applied" in run.stdout
+        table = dynamodb_client(
+            exports["AWS_REGION"],
+            exports["AWS_ENDPOINT_URL_DYNAMODB"],
+            credentials=StaticCredentials(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"]),
+        )
+        ids = {str(upsert.item["id"]) for upsert in scan(table, "users")}
+        with redis.Redis.from_url(exports["DDB_CACHE_SYNC_REDIS_URL"]) as client:
+            copies = {key.decode().removeprefix("copy:") for key in client.scan_iter(match="copy:*")}
+            assert copies == ids
+            assert all(client.get(f"copy:{each}") == client.get(f"users:{each}") for each in ids)
+        demo.send(signal.SIGINT)
+        assert demo.end()[0] == 0
+
+
+@pytest.mark.servers
+def test_the_event_applies(redis_client: redis.Redis, redis_url: str) -> None:
+    """By the command line, as the documentation shows; every digit of its number arrives."""
+    subprocess.run([COMMAND, "apply", str(EXAMPLES / "event.json"), "--redis-url", redis_url], check=True)
+    stored = redis_client.get("users:42")
+    assert isinstance(stored, bytes)
+    assert b'"balance":12345678901234567890.123456789012345678,' in stored
+    assert redis_client.get("users:7") is None
+
+
+def test_the_event_is_one_that_lambda_could_send() -> None:
+    """Its second record is a removal by time to live."""
+    put, removed = decode_stream_event(json.loads((EXAMPLES / "event.json").read_text(encoding="utf-8")))
+    assert (put.event_name, removed.event_name, removed.is_ttl_removal) == ("INSERT", "REMOVE", True)
+
+
+def test_a_replicator_of_ones_own_is_made_without_a_connection() -> None:
+    """Importing the function's module succeeds before the cache can be reached."""
+    module = imported(EXAMPLES / "own_replicator.py")
+    assert isinstance(module.replicator, Replicator)
+    assert callable(module.handler)
+
+
+def test_readme_shows_the_example() -> None:
+    """README's block is the file without its docstring."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.split("<!-- example: handler -->\n```python\n")[1].split("```")[0]
+    source = (EXAMPLES / "own_replicator.py").read_text(encoding="utf-8")
+    assert source.split('"""', 2)[2].lstrip("\n") == block
