@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import redis
 
 from ddb_cache_sync.cache.backoff import Backoff
+from ddb_cache_sync.cache.bounded import waiting_until
 from ddb_cache_sync.cache.contract import Cache, WriteResult
 from ddb_cache_sync.cache.replies import code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
@@ -68,6 +69,11 @@ class RedisCache:
         """Send every write through the script, again and again until each is settled or time is up."""
         monotonic = self._backoff.monotonic
         limit = monotonic() + DEFAULT_RETRY_SECONDS if deadline is None else deadline
+        with waiting_until(limit, monotonic):
+            return self._run_until(how, writes, limit)
+
+    def _run_until(self, how: ScriptCalls, writes: Iterable[Write], limit: float) -> Sequence[WriteResult]:
+        monotonic = self._backoff.monotonic
         latest = Round(self._topology, limit, monotonic)
         latest.send(how, self._calls(writes))
         results = latest.settled

@@ -10,6 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from ddb_cache_sync.cache.bounded import BoundedPool
 from ddb_cache_sync.cache.topology import LazyCluster
 from ddb_cache_sync.errors import ConfigurationError
 
@@ -20,7 +21,7 @@ _SCHEMES: Final = ("redis", "rediss", "unix")
 _AWS_HOST: Final = re.compile(r"\.amazonaws\.com(\.cn)?$")
 _CLUSTER_LABELS: Final = frozenset({"clustercfg", "serverless"})
 
-# Together they stay within the second that is kept before a function's time-out: see DEADLINE_MARGIN_MS.
+# Both shorter where the deadline is nearer: see BoundedPool.
 CONNECT_SECONDS: Final = 1.0
 SOCKET_SECONDS: Final = 2.0
 
@@ -71,9 +72,10 @@ def connect(
     try:
         if clustered or (_AWS_HOST.search(host) and _CLUSTER_LABELS & set(host.split("."))):
             # The endpoint's name stays the way in, whatever addresses the nodes have by then.
-            arguments = {"dynamic_startup_nodes": False} | arguments
+            arguments = {"dynamic_startup_nodes": not _AWS_HOST.search(host)} | arguments
+            arguments["connection_pool_class"] = BoundedPool
             return cast("redis.RedisCluster", LazyCluster(lambda: redis.RedisCluster.from_url(url, **arguments)))
-        return redis.Redis.from_url(url, **arguments)
+        return redis.Redis.from_pool(BoundedPool.from_url(url, **arguments))
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"redis-py refuses the cache's URL or an option ({type(error).__name__})") from None
 

@@ -6,8 +6,10 @@ next are still being encoded. redis-py's cluster pipeline asks the server about 
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from ddb_cache_sync.cache.scripts import Command
 
 _SEND_BYTES: Final = 16 * 1024  # small commands are sent together: a system call costs as much as packing one
+
+_OLDEST_SECONDS: Final = 11 * 3600  # ElastiCache ends a connection that was made with an IAM token after 12 hours
+_IN_USE_SINCE: Final[WeakKeyDictionary[Any, float]] = WeakKeyDictionary()  # by connection, monotonic
 
 
 class NodePipeline:
@@ -49,6 +54,7 @@ class NodePipeline:
         self._sent = 0
         try:
             self._connection = self._pool.get_connection()
+            self._renew_if_old()
         except CLIENT_ERRORS as error:
             self._broken = error
 
@@ -96,15 +102,24 @@ class NodePipeline:
                 connection.disconnect()
             self._pool.release(connection)
 
+    def _renew_if_old(self) -> None:
+        """Connect anew before the server ends the connection in the midst of a batch."""
+        now = self._monotonic()
+        if now - _IN_USE_SINCE.setdefault(self._connection, now) > _OLDEST_SECONDS:
+            self._connection.disconnect()
+            self._connection.connect()
+            _IN_USE_SINCE[self._connection] = now
+
     def _read(self) -> list[Any]:
         """The replies until all are read or the connection breaks."""
         replies: list[Any] = []
         connection = self._connection
+        longest = getattr(connection, "socket_timeout", None) or math.inf
         try:
             while len(replies) < self._sent and self._broken is None:
                 # Asked first, since a client may have been made without a time-out, or with one past our deadline.
-                if not connection.can_read(max(0.0, self._deadline - self._monotonic())):
-                    raise RedisTimeoutError("no reply by the deadline")
+                if not connection.can_read(max(0.0, min(longest, self._deadline - self._monotonic()))):
+                    raise RedisTimeoutError("no reply in time")
                 try:
                     replies.append(connection.read_response())
                 except ResponseError as error:

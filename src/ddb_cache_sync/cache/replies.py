@@ -5,10 +5,13 @@ arguments, and so item contents, into it.
 """
 
 import re
+import ssl
 from enum import Enum, auto
 from typing import Final
 
 import redis.exceptions as client_errors
+
+from ddb_cache_sync.errors import CacheError
 
 _CODE: Final = re.compile(r"[A-Z]{2,20}\b")
 # Up to Redis 6.2 an error inside a script hides behind this prefix.
@@ -29,7 +32,7 @@ class Fault(Enum):
     TOPOLOGY = auto()
     """The same, and the nodes may have changed: learn them anew first."""
     REFUSED = auto()
-    """The cache will not let us: permissions, authentication. Sending again will not help."""
+    """The cache will not let us, or we will not trust it. Sending again will not help."""
     COMMAND = auto()
     """This command can't be carried out, and others can."""
 
@@ -41,8 +44,17 @@ _BY_CODE: Final = {
     "ASK": Fault.ASK,
     **dict.fromkeys(["TRYAGAIN", "LOADING", "OOM", "BUSY", "NOREPLICAS", "MISCONF"], Fault.TRANSIENT),
     **dict.fromkeys(["CLUSTERDOWN", "READONLY", "MASTERDOWN"], Fault.TOPOLOGY),
-    **dict.fromkeys(["NOPERM", "NOAUTH", "WRONGPASS"], Fault.REFUSED),
+    **dict.fromkeys(["NOPERM", "NOAUTH", "WRONGPASS", "CERTIFICATE", "NOCLUSTER"], Fault.REFUSED),
 }
+
+_HINTS: Final = {
+    "CERTIFICATE": "The server's certificate is not trusted: check the host's name in the URL, and give a certificate "
+    "authority of your own with ?ssl_ca_certs=/path/ca.pem.",
+    "NOCLUSTER": "The server is no cluster: leave ?cluster=true out of the URL, or give a redis.Redis.",
+}
+_PERMISSIONS_HINT: Final = (
+    "Check the user's password and permissions: docs/how-to/permissions.md lists the smallest set."
+)
 
 # redis-py cuts the code off the text of the errors that it has a class for.
 _CODE_OF_CLASS: Final = {
@@ -61,23 +73,41 @@ _CODE_OF_CLASS: Final = {
     "AuthenticationError": "WRONGPASS",
     "AuthenticationWrongNumberOfArgsError": "WRONGPASS",
     "AuthorizationError": "NOPERM",
+    "SSLCertVerificationError": "CERTIFICATE",
+    "_NoClusterError": "NOCLUSTER",
 }
+
+
+class _NoClusterError(Exception):
+    """A server that knows no cluster commands was taken for a node."""
+
+
+def source_of(error: Exception) -> Exception:
+    """The error behind the client's: what ended a cluster's discovery, a certificate's refusal, or an error of ours."""
+    within_discovery = isinstance(error, client_errors.RedisClusterException)
+    while isinstance(error, client_errors.RedisClusterException):
+        below = error.__cause__ or error.__context__
+        if not isinstance(below, Exception):
+            return error
+        error = below
+    if within_discovery and type(error) is client_errors.ResponseError:
+        return _NoClusterError()
+    below = error.__context__
+    untrusted = isinstance(below, ssl.SSLCertVerificationError) and isinstance(error, client_errors.ConnectionError)
+    return below if untrusted and isinstance(below, Exception) else error
 
 
 def code_of(error: Exception) -> str:
     """The error's code, such as `OOM`, or the name of its type: safe to show."""
+    error = source_of(error)
     name = type(error).__name__
     if name in _CODE_OF_CLASS:
         return _CODE_OF_CLASS[name]
     if isinstance(error, client_errors.ResponseError):
-        text = str(error)
-        match = _CODE.match(text)
-        code = match[0] if match else name
-        if code == "ERR":
-            inside = _INSIDE_SCRIPT.search(text)
-            code = inside[1] if inside else code
-        # ElastiCache Serverless has been seen to answer "ERR MOVED ...".
-        return "MOVED" if code == "ERR" and text.startswith("ERR MOVED ") else code
+        text = str(error).removeprefix("ERR ")  # redis-py cuts it off as well
+        # ElastiCache Serverless has been seen to answer "ERR MOVED ...", and Redis 6.2 answers with an error's place.
+        found = _CODE.match(text) or _INSIDE_SCRIPT.search(text)
+        return found[found.lastindex or 0] if found else name
     return name
 
 
@@ -86,6 +116,11 @@ def fault_of(error: Exception) -> Fault:
     known = _BY_CODE.get(code_of(error))
     if known is not None:
         return known
-    if isinstance(error, client_errors.ResponseError | client_errors.DataError):
+    if isinstance(source_of(error), client_errors.ResponseError | client_errors.DataError):
         return Fault.COMMAND
     return Fault.TOPOLOGY  # a connection that broke, or can't be had
+
+
+def refusal(code: str) -> CacheError:
+    """The error that says that the cache refuses us, and what to do."""
+    return CacheError(f"the cache refuses to apply changes ({code})", hint=_HINTS.get(code, _PERMISSIONS_HINT))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddb_cache_sync.cache.pipeline import NodePipeline
-from ddb_cache_sync.cache.replies import Fault, code_of, fault_of
+from ddb_cache_sync.cache.replies import Fault, code_of, fault_of, refusal, source_of
 from ddb_cache_sync.cache.scripts import ASKING, Command, Script
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology
 from ddb_cache_sync.core.outcomes import Outcome
-from ddb_cache_sync.errors import CacheError
+from ddb_cache_sync.errors import CacheError, CacheSyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,10 +98,7 @@ class Round:
             for pipeline in self._pipelines.values():
                 pipeline.close()
         if self._refused is not None:
-            raise CacheError(
-                f"the cache refuses to apply changes ({self._refused})",
-                hint="Check the user's password and permissions: docs/how-to/permissions.md lists the smallest set.",
-            )
+            raise refusal(self._refused)
 
     def _send(self, how: ScriptCalls, call: Call, node: redis.Redis) -> None:
         identity = id(node)
@@ -130,6 +127,8 @@ class Round:
 
     def _settle_error(self, call: Call, reply: Any) -> None:
         """Decide what an error means for the writes of its call."""
+        if isinstance(reply, Exception) and isinstance(source := source_of(reply), CacheSyncError):
+            raise source  # of a credential provider, which redis-py's cluster client wraps
         code = code_of(reply) if isinstance(reply, Exception) else "an unexpected reply"
         fault = fault_of(reply) if isinstance(reply, Exception) else Fault.COMMAND
         match fault:
