@@ -1,7 +1,15 @@
 """For tests of one's own: stream events to build, a table and a cache in memory, faults to inject."""
 
-from ddb_cache_sync.testing.chaos import Chaos
+from ddb_cache_sync.testing.chaos import Chaos, InjectedFault
 from ddb_cache_sync.testing.events import attribute_value, stream_event, stream_record
 from ddb_cache_sync.testing.memory import MemoryCache, MemoryTable
 
-__all__ = ["Chaos", "MemoryCache", "MemoryTable", "attribute_value", "stream_event", "stream_record"]
+__all__ = [
+    "Chaos",
+    "InjectedFault",
+    "MemoryCache",
+    "MemoryTable",
+    "attribute_value",
+    "stream_event",
+    "stream_record",
+]

@@ -1,0 +1,59 @@
+"""The how-to guides work."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+from tests.docs.markdown import ROOT, blocks, marked
+
+HOW_TO = ROOT / "docs" / "how-to"
+EVENT = ROOT / "examples" / "event.json"
+
+
+@pytest.mark.servers
+def test_the_tests_of_the_testing_guide_pass(tmp_path: Path) -> None:
+    """Its blocks, put into one file, are run by pytest as a user would."""
+    code = [
+        block.code
+        for block in blocks(HOW_TO / "test-your-handler.md")
+        if block.language == "python" and not block.marker
+    ]
+    file = tmp_path / "test_mine.py"
+    file.write_text("\n\n".join(code), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "--rootdir",
+        ".",
+        file.name,
+    ]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert f"{file.read_text(encoding='utf-8').count('def test_')} passed" in run.stdout
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(shutil.which("jq") is None, reason="the guide uses jq")
+def test_a_batch_that_was_given_up_can_be_applied(redis_client: redis.Redis, redis_url: str, tmp_path: Path) -> None:
+    """The object of an S3 destination has the event as text."""
+    given_up = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "payload": EVENT.read_text(encoding="utf-8")}
+    (tmp_path / "given-up.json").write_text(json.dumps(given_up), encoding="utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", marked(HOW_TO / "lambda-settings.md", "run: with given-up.json")],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path, "DDB_CACHE_SYNC_REDIS_URL": redis_url},
+        check=True,
+    )
+    assert redis_client.exists("users:42")

@@ -1,0 +1,141 @@
+"""The permissions on the page are enough, and none of them can be left out."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import pytest
+import redis
+from tests.docs.markdown import ROOT, marked
+
+from ddb_cache_sync import CacheError, Outcome, Replicator, Version, connect
+from ddb_cache_sync.cache.applier import cache_of
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key
+from ddb_cache_sync.core.projection import Write
+from ddb_cache_sync.local.embedded import embedded_cluster
+from ddb_cache_sync.testing import stream_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.servers
+
+PAGE = ROOT / "docs" / "how-to" / "permissions.md"
+APPLY, FILL, CLUSTER = (marked(PAGE, f"acl: {name}").split() for name in ("apply", "fill", "cluster"))
+
+Try: TypeAlias = "Callable[[list[str]], bool]"
+
+
+def applies(url: str) -> bool:
+    """Do an upsert, a removal and a late record go well."""
+    put = stream_record({"id": "1"}, {"id": "1"}, sequence_number=2, table="users")
+    late = stream_record({"id": "1"}, {"id": "1", "late": True}, sequence_number=1, table="users")
+    removal = stream_record({"id": "2"}, sequence_number=3, table="users")
+    with connect(url) as client:
+        replicator = Replicator(client)
+        try:
+            counts = [
+                (report.applied, report.stale, report.failed)
+                for records in ([put, removal], [late])
+                for report in [replicator.apply(records, deadline=time.monotonic() + 1)]
+            ]
+        except CacheError:
+            return False
+    return counts == [(2, 0, 0), (0, 1, 0)]
+
+
+def fills(url: str) -> bool:
+    """Does a backfill write a value."""
+    write = Write("users:1", guard_key("users:1"), Version.of(0, "0"), b"{}")
+    with connect(url) as client:
+        try:
+            return list(cache_of(client, DEFAULT_GUARD_TTL_SECONDS).fill([write], time.monotonic() + 1)) == [
+                Outcome.APPLIED
+            ]
+        except CacheError:
+            return False
+
+
+def command(client: redis.Redis, *words: str) -> Any:
+    """The reply to a command that redis-py has no typed method for."""
+    return cast("Any", client).execute_command(*words)
+
+
+def attempt(url: str, administrators: list[redis.Redis], work: Callable[[str], bool]) -> Try:
+    """A function that tries the work as a user with these permissions and no others, on an empty cache."""
+
+    def with_permissions(permissions: list[str]) -> bool:
+        for administrator in administrators:
+            administrator.flushall()
+            administrator.script_flush()
+            command(administrator, "ACL", "SETUSER", "app", "reset", "on", ">secret", *permissions)
+        try:
+            return work(url.replace("redis://", "redis://app:secret@"))
+        finally:
+            for administrator in administrators:
+                administrator.acl_deluser("app")
+
+    return with_permissions
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[tuple[str, list[redis.Redis]]]:
+    """Give a cluster's URL, and a client of each node."""
+    with embedded_cluster(2) as servers:
+        clients = [redis.Redis.from_url(node.url) for node in servers.nodes]
+        yield f"{servers.url}?cluster=true", clients
+        for client in clients:
+            client.close()
+
+
+def assert_smallest(succeeds: Try, permissions: list[str]) -> None:
+    assert succeeds(permissions)
+    for left_out in permissions:
+        if left_out != "-@all":
+            assert not succeeds([each for each in permissions if each != left_out]), left_out
+
+
+def test_applying_needs_what_the_page_says_and_no_less(redis_client: redis.Redis, redis_url: str) -> None:
+    """On one server: the access string is enough, and is not without any of its parts."""
+    assert_smallest(attempt(redis_url, [redis_client], applies), APPLY)
+
+
+def test_connecting_leaves_no_trace_in_the_log_where_the_page_says_so(
+    redis_client: redis.Redis, redis_url: str
+) -> None:
+    """Nothing but CLIENT SETINFO is refused on the way."""
+    succeeds = attempt(redis_url, [redis_client], applies)
+    for further, refused in (([], ["client|setinfo"]), (["+client|setinfo"], [])):
+        redis_client.acl_log_reset()
+        assert succeeds([*APPLY, *further])
+        assert [entry["object"] for entry in redis_client.acl_log()] == refused
+
+
+def test_filling_needs_what_the_page_says_and_no_less(redis_client: redis.Redis, redis_url: str) -> None:
+    """On one server."""
+    assert_smallest(attempt(redis_url, [redis_client], fills), FILL)
+
+
+@pytest.mark.parametrize(("permissions", "work"), [(APPLY, applies), (FILL, fills)], ids=["apply", "fill"])
+def test_a_cluster_needs_what_the_page_adds_and_no_less(
+    cluster: tuple[str, list[redis.Redis]], permissions: list[str], work: Callable[[str], bool]
+) -> None:
+    """The client learns the nodes."""
+    url, administrators = cluster
+    succeeds = attempt(url, administrators, work)
+    assert succeeds([*permissions, *CLUSTER])
+    for left_out in CLUSTER:
+        assert not succeeds([*permissions, *(each for each in CLUSTER if each != left_out)]), left_out
+
+
+def test_the_pattern_for_hash_tags_matches_keys_and_guards(redis_client: redis.Redis) -> None:
+    """Of keys that have a hash tag of their own."""
+    assert "write `~{* ~~v:{*`" in PAGE.read_text(encoding="utf-8")
+    key = "{acme}:42"
+    command(redis_client, "ACL", "SETUSER", "app", "reset", "on", "nopass", "+set", "~{*", "~~v:{*")
+    try:
+        for touched in (key, guard_key(key)):
+            assert command(redis_client, "ACL", "DRYRUN", "app", "SET", touched, "v") == b"OK"
+    finally:
+        redis_client.acl_deluser("app")
