@@ -117,7 +117,8 @@ class Round:
 
     def _settle(self, call: Call, reply: Any) -> None:
         """Decide what a reply means for the writes of its call."""
-        if not isinstance(reply, list):
+        places = range(1, len(call.writes) + 1)
+        if not isinstance(reply, list) or any(position not in places for position in reply):
             self._settle_error(call, reply)
             return
         for place in range(call.first_place, call.first_place + len(call.writes)):
