@@ -12,7 +12,6 @@ from ddb_cache_sync.cli.apply import apply
 from ddb_cache_sync.cli.console import MessageHandler, print_problem
 from ddb_cache_sync.cli.demo import demo
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
-from ddb_cache_sync.cli.stopping import Stopped, stop_on_signals
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
 
 app = typer.Typer(
@@ -45,9 +44,8 @@ def _options(
 
 
 def run() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit; `Stopped` is left to the caller."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[MessageHandler()])
-    stop_on_signals()
     try:
         app()
     except ConfigurationError as error:
@@ -60,5 +58,3 @@ def run() -> None:
         # Whoever read the results has seen enough; Python must not try to flush what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
-    except Stopped as stopped:
-        sys.exit(stopped.exit_code)
