@@ -26,7 +26,5 @@ def test_a_scan_gives_every_item_of_every_page(dynamodb: EmbeddedDynamoDB) -> No
 
 def test_a_table_that_does_not_exist_is_a_table_error(dynamodb: EmbeddedDynamoDB) -> None:
     """Which names the table and says what to check."""
-    with pytest.raises(
-        TableError, match=r"scan table no-such-table: ResourceNotFoundException\. Check the table"
-    ):
+    with pytest.raises(TableError, match=r"scan table no-such-table: ResourceNotFoundException\. Check the table"):
         list(scan(dynamodb.client(), "no-such-table"))

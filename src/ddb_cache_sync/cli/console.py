@@ -43,10 +43,16 @@ def print_line(console: Console, text: Text | str, style: str = "") -> None:
     console.print(Text(printable(text), style) if isinstance(text, str) else text, soft_wrap=True)
 
 
-def print_rows(console: Console, rows: Iterable[Sequence[Text | str]]) -> None:
-    """Write rows with their columns aligned. On a terminal the last column is wrapped within itself."""
+def print_rows(console: Console, rows: Iterable[Sequence[Text | str]], *, wrap: bool = True) -> None:
+    """Write rows with their columns aligned.
+
+    Args:
+        console: Where to.
+        rows: All of one length.
+        wrap: On a terminal, wrap the last column within itself; False for what is there to be copied.
+    """
     cells = [[Text(printable(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    if console.is_terminal:
+    if wrap and console.is_terminal:
         grid = Table.grid(padding=(0, len(_GAP), 0, 0))
         for row in cells:
             grid.add_row(*row)

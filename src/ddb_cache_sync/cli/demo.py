@@ -134,6 +134,7 @@ def _show_addresses(addresses: Addresses) -> None:
             ("table", addresses.table),
             ("stream", addresses.stream_arn),
         ],
+        wrap=False,
     )
     print_line(out, "\nFor boto3, the AWS command line and the examples:\n")
     for name, value in addresses.environment.items():
