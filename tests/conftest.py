@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, embedded_dynamodb, embedded_valkey
+from ddb_cache_sync.local.embedded import (
+    EmbeddedCluster,
+    EmbeddedDynamoDB,
+    embedded_cluster,
+    embedded_dynamodb,
+    embedded_valkey,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +31,21 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
     """Give a client of an empty Valkey server; replies are bytes."""
     with redis.Redis.from_url(redis_url, decode_responses=False) as client:
         client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[EmbeddedCluster]:
+    """Give three masters with a replica each. Mark what asks for it `xdist_group("cluster")`, so that there is one."""
+    with embedded_cluster(3, 3, config={"cluster-node-timeout": 2000}) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster_client(cluster: EmbeddedCluster) -> Iterator[redis.RedisCluster]:
+    """Give a client of an empty cluster; replies are bytes."""
+    with redis.RedisCluster.from_url(cluster.url) as client:
+        client.flushall(target_nodes=redis.RedisCluster.PRIMARIES)
         yield client
 
 

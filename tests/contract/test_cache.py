@@ -1,4 +1,4 @@
-"""One contract, kept by the model in memory, by fakeredis and by a real Valkey."""
+"""One contract, kept by the model in memory, by fakeredis, by a real Valkey and by a cluster."""
 
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -24,14 +24,22 @@ def write(key: str, sequence_number: int | str, value: bytes | None, label: int 
     return Write(key, guard_key(key), Version.of(label, str(sequence_number)), value)
 
 
-@pytest.fixture(params=["memory", "fakeredis", pytest.param("valkey", marks=pytest.mark.servers)])
+CACHES = [
+    "memory",
+    "fakeredis",
+    pytest.param("redis_client", marks=pytest.mark.servers, id="valkey"),
+    pytest.param("cluster_client", marks=[pytest.mark.servers, pytest.mark.xdist_group("cluster")], id="cluster"),
+]
+
+
+@pytest.fixture(params=CACHES)
 def cache_and_get(request: pytest.FixtureRequest) -> Iterator[tuple[Cache, Get]]:
     if request.param == "memory":
         memory = MemoryCache()
         yield memory, memory.values.get
         return
-    client: redis.Redis = (
-        fakeredis.FakeRedis() if request.param == "fakeredis" else request.getfixturevalue("redis_client")
+    client: redis.Redis | redis.RedisCluster = (
+        fakeredis.FakeRedis() if request.param == "fakeredis" else request.getfixturevalue(request.param)
     )
     with client:
         yield cache_of(client, 60), lambda key: cast("bytes | None", client.get(key))
