@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ddb_cache_sync.aws_lambda import apply_stream_event
 from ddb_cache_sync.cache.connect import connect
@@ -260,7 +260,8 @@ def running_demo(options: DemoOptions) -> Iterator[Demo]:
         ConfigurationError: An option, or a part that is not installed.
     """
     dynamodb_server = embedded_dynamodb() if options.dynamodb_local is None else dynamodb_local(options.dynamodb_local)
-    with embedded_valkey() as valkey, dynamodb_server as dynamodb, connect(valkey.url) as cache:
+    with embedded_valkey() as valkey, dynamodb_server as dynamodb, connect(valkey.url) as client:
+        cache = cast("redis.Redis", client)  # one server, no cluster
         stream_arn = create_demo_table(dynamodb.client(), TABLE)
         progress = Progress()
         replicator = Replicator(cache, on_report=progress.add_report)

@@ -25,8 +25,9 @@ def scan(client: DynamoDBClient, table: str) -> Iterator[Upsert]:
         TableError: The table can't be described or read.
     """
     try:
-        schema = client.describe_table(TableName=table)["Table"]["KeySchema"]
-        names = [element["AttributeName"] for element in schema]
+        description = client.describe_table(TableName=table)["Table"]
+        # Every table has a key, though the service model doesn't say so.
+        names = [element["AttributeName"] for element in description.get("KeySchema", [])]
         for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
             for item in page["Items"]:
                 yield as_upsert(table, names, item)
