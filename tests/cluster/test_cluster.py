@@ -61,7 +61,7 @@ def test_a_cluster_client_of_ones_own_serves_as_well(
     cluster: EmbeddedCluster, cluster_client: redis.RedisCluster
 ) -> None:
     """With whatever options: decoded replies, and the protocol that is redis-py's default."""
-    nodes = [ClusterNode("127.0.0.1", port) for port in cluster.ports[:2]]
+    nodes = [ClusterNode("127.0.0.1", port) for port in cluster.ports[:2]]  # type: ignore[no-untyped-call]
     with redis.RedisCluster(startup_nodes=nodes, decode_responses=True) as client:
         replicator = Replicator(client, keys=KeyTemplate("users:{id}"))
         records = [stream_record({"id": str(n)}, {"id": str(n)}, sequence_number=n + 1) for n in range(50)]
