@@ -20,6 +20,12 @@ LABEL = 1_745_415_436_991
 SECRET = b"swordfish-4711"
 """In every value that is written: wherever it shows up besides, contents leak."""
 
+# The smallest permissions that the applier works with, found by experiment; keys aside.
+APPLY_PERMISSIONS = ("+evalsha", "+script|load", "+set", "+del")
+FILL_PERMISSIONS = ("+evalsha", "+script|load", "+set", "+exists")
+CLUSTER_PERMISSIONS = ("+cluster|slots", "+command", "+asking")
+"""In addition, on a cluster: to learn the slots, and to follow a slot that is being moved."""
+
 
 def write(key: str, sequence_number: int = 1, value: bytes | None = SECRET) -> Write:
     """A write of this key."""
@@ -72,3 +78,14 @@ class WatchedBackoff:
     def backoff(self) -> Backoff:
         """Give the waits themselves."""
         return Backoff(monotonic=self.monotonic, sleep=self.sleep, fraction=lambda: 1.0)
+
+
+def limit(server: redis.Redis, permissions: Iterable[str]) -> None:
+    """Make a user `applier`, password `secret`, with these permissions on all keys and with no others."""
+    words = ("ACL", "SETUSER", "applier", "reset", "on", ">secret", "~*", "-@all", *permissions)
+    server.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
+def as_applier(url: str) -> str:
+    """The URL with that user."""
+    return url.replace("://", "://applier:secret@")

@@ -6,7 +6,19 @@ from collections.abc import Iterator
 import pytest
 import redis
 from redis.cluster import ClusterNode
-from tests.cache.support import SECRET, WatchedBackoff, calls, getter, held, write, writes
+from tests.cache.support import (
+    APPLY_PERMISSIONS,
+    CLUSTER_PERMISSIONS,
+    SECRET,
+    WatchedBackoff,
+    as_applier,
+    calls,
+    getter,
+    held,
+    limit,
+    write,
+    writes,
+)
 from tests.cluster.support import Migration, ask, await_that, errors, node_client, owner, slot_of
 from tests.faults.conftest import cache_over
 
@@ -14,6 +26,7 @@ from ddb_cache_sync import KeyTemplate, Replicator, connect
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.outcomes import Outcome
+from ddb_cache_sync.errors import CacheError, CacheUnavailable
 from ddb_cache_sync.local.embedded import EmbeddedCluster
 from ddb_cache_sync.testing import stream_record
 
@@ -203,3 +216,30 @@ def test_a_slot_moves_under_load_and_nothing_is_lost(
     assert problems == []
     wrong = [key for key, value in last.items() if cluster_client.get(key) != value]
     assert wrong == []
+
+
+@pytest.mark.parametrize("left_out", ["", *APPLY_PERMISSIONS, *CLUSTER_PERMISSIONS])
+def test_the_smallest_permissions_are_enough_while_a_slot_moves(
+    cluster: EmbeddedCluster, cluster_client: redis.RedisCluster, migrations: dict[str, Migration], left_out: str
+) -> None:
+    """And none can be left out: the applier learns the slots, loads its script, sets, deletes, and follows an ASK."""
+    [(tag, migration)] = migrations.items()
+    for node in cluster.nodes:
+        with node_client(node) as server:
+            server.script_flush()
+            limit(server, {*APPLY_PERMISSIONS, *CLUSTER_PERMISSIONS} - {left_out})
+    key = f"{tag}:k"
+    cluster_client.mset_nonatomic({key: "0", guard_key(key): "0"})
+    migration.begin()
+    assert migration.move(2) == 2
+    outcome: object = None
+    try:
+        with connect(as_applier(cluster.url) + "?cluster=true") as client:
+            cache = cache_of(client, 60)
+            outcome = [cache.apply([write(key, number, value)])[0] for number, value in ((1, b"v"), (2, None))]
+            outcome = None if set(outcome) == {Outcome.APPLIED} else outcome
+    except CacheError as error:
+        outcome = error
+    assert (outcome is None) == (not left_out), outcome
+    if isinstance(outcome, CacheError):
+        assert not isinstance(outcome, CacheUnavailable), "it will not heal by trying again"

@@ -1,12 +1,20 @@
 """One contract, kept by the model in memory, by fakeredis, by a real Valkey and by a cluster."""
 
 from collections.abc import Callable, Iterator
-from typing import cast
 
 import fakeredis
 import pytest
 import redis
+from tests.cache.support import (
+    APPLY_PERMISSIONS,
+    CLUSTER_PERMISSIONS,
+    FILL_PERMISSIONS,
+    as_applier,
+    getter,
+    limit,
+)
 
+from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.cache.contract import Cache
 from ddb_cache_sync.cache.topology import Standalone
@@ -14,6 +22,7 @@ from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.local.embedded import EmbeddedCluster
 from ddb_cache_sync.testing import MemoryCache
 
 LABEL = 1_745_415_436_991
@@ -24,25 +33,48 @@ def write(key: str, sequence_number: int | str, value: bytes | None, label: int 
     return Write(key, guard_key(key), Version.of(label, str(sequence_number)), value)
 
 
+@pytest.fixture
+def memory() -> tuple[Cache, Get]:
+    cache = MemoryCache()
+    return cache, cache.values.get
+
+
+@pytest.fixture
+def fake() -> Iterator[tuple[Cache, Get]]:
+    with fakeredis.FakeRedis() as client:
+        yield cache_of(client, 60), getter(client)
+
+
+@pytest.fixture
+def valkey(redis_url: str, redis_client: redis.Redis) -> Iterator[tuple[Cache, Get]]:
+    """Give a server's cache, used with the smallest permissions."""
+    limit(redis_client, {*APPLY_PERMISSIONS, *FILL_PERMISSIONS})
+    with connect(as_applier(redis_url)) as client:
+        yield cache_of(client, 60), getter(redis_client)
+
+
+@pytest.fixture
+def of_cluster(cluster: EmbeddedCluster, cluster_client: redis.RedisCluster) -> Iterator[tuple[Cache, Get]]:
+    """Give a cluster's cache, used with the smallest permissions."""
+    for node in cluster.nodes:
+        with redis.Redis(port=node.port) as server:
+            limit(server, {*APPLY_PERMISSIONS, *FILL_PERMISSIONS, *CLUSTER_PERMISSIONS})
+    with connect(as_applier(cluster.url) + "?cluster=true") as client:
+        yield cache_of(client, 60), getter(cluster_client)
+
+
 CACHES = [
     "memory",
-    "fakeredis",
-    pytest.param("redis_client", marks=pytest.mark.servers, id="valkey"),
-    pytest.param("cluster_client", marks=[pytest.mark.servers, pytest.mark.xdist_group("cluster")], id="cluster"),
+    pytest.param("fake", id="fakeredis"),
+    pytest.param("valkey", marks=pytest.mark.servers),
+    pytest.param("of_cluster", marks=[pytest.mark.servers, pytest.mark.xdist_group("cluster")], id="cluster"),
 ]
 
 
 @pytest.fixture(params=CACHES)
-def cache_and_get(request: pytest.FixtureRequest) -> Iterator[tuple[Cache, Get]]:
-    if request.param == "memory":
-        memory = MemoryCache()
-        yield memory, memory.values.get
-        return
-    client: redis.Redis | redis.RedisCluster = (
-        fakeredis.FakeRedis() if request.param == "fakeredis" else request.getfixturevalue(request.param)
-    )
-    with client:
-        yield cache_of(client, 60), lambda key: cast("bytes | None", client.get(key))
+def cache_and_get(request: pytest.FixtureRequest) -> tuple[Cache, Get]:
+    given: tuple[Cache, Get] = request.getfixturevalue(request.param)
+    return given
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
@@ -69,6 +70,9 @@ def connect(
     parts, clustered = _without_cluster_flag(parts)
     arguments = _defaults(parts) | ({} if credentials is None else {"credential_provider": credentials}) | options
     url = parts.geturl()
+    authority = dict(parse_qsl(parts.query)).get("ssl_ca_certs") or arguments.get("ssl_ca_certs")
+    if authority and not os.path.isfile(authority):  # noqa: PTH113 - pathlib takes longer to load than this to ask
+        raise ConfigurationError("ssl_ca_certs names no file", hint="Give the path of a file in PEM form.")
     try:
         if clustered or (_AWS_HOST.search(host) and _CLUSTER_LABELS & set(host.split("."))):
             # The endpoint's name stays the way in, whatever addresses the nodes have by then.

@@ -1,13 +1,13 @@
 """What a replicator expects of a cache. Imports no redis, so that a model in memory can keep the same contract."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.errors import CacheError
 
-WriteResult: TypeAlias = Outcome | CacheError
+WriteResult: TypeAlias = Literal[Outcome.APPLIED, Outcome.STALE] | CacheError
 """APPLIED or STALE, or why the cache will never take this one write."""
 
 

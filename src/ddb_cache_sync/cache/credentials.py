@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Final
+import re
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlencode
 
 from redis.credentials import CredentialProvider
@@ -16,6 +17,13 @@ from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
+
+_SERVERLESS_HOST: Final = re.compile(
+    r"(?P<name>[a-z0-9-]+)-[a-z0-9]{6}\.serverless\.[a-z0-9-]+\.cache\.amazonaws\.com(\.cn)?"
+)
+_NODE_BASED_HOST: Final = re.compile(
+    r"(master|replica|clustercfg)\.(?P<name>[a-z0-9-]+)\.[a-z0-9]+\.[a-z0-9-]+\.cache\.amazonaws\.com(\.cn)?"
+)
 
 _TOKEN_SECONDS: Final = 900  # ElastiCache takes a token for 15 minutes; the connection then lives for 12 hours
 
@@ -45,25 +53,56 @@ class IamCredentials(CredentialProvider):
         self._region = region
         self._session: Any = None
 
-    def get_credentials(self) -> tuple[str, str]:
-        """The user and a new token, which takes no call to AWS.
+    @classmethod
+    def for_host(cls, user: str, host: str, *, region: str | None = None) -> Self:
+        """Credentials for the ElastiCache cache at this host name, which tells its name and its kind.
+
+        A serverless cache is at `<name>-<6 characters>.serverless.<region>.cache.amazonaws.com`, a replication group
+        with TLS at `master.`, `replica.` or `clustercfg.<id>.<characters>.<region>.cache.amazonaws.com`. Regions are
+        abbreviated there (`euw1`), so the Region is not taken from it.
+
+        Args:
+            user: As above.
+            host: The host name, without a port.
+            region: As above.
 
         Raises:
+            ConfigurationError: Not such a name, or no user.
+        """
+        serverless = _SERVERLESS_HOST.fullmatch(host.lower())
+        found = serverless or _NODE_BASED_HOST.fullmatch(host.lower())
+        if found is None:
+            raise ConfigurationError(
+                "the cache's host name does not tell the name of the cache, which IAM authentication needs",
+                hint="Give it: IamCredentials(user, cache_name, serverless=...).",
+            )
+        return cls(user, found["name"], serverless=serverless is not None, region=region)
+
+    def get_credentials(self) -> tuple[str, str]:
+        """The user and a new token, which takes no call to ElastiCache.
+
+        Raises:
+            CacheUnavailable: The AWS credentials can't be had now.
             ConfigurationError: No AWS credentials, or no Region.
         """
         import botocore.session  # noqa: PLC0415 - slow to load, and most caches do without
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
         if self._session is None:
             self._session = botocore.session.Session()
         region = self._region or os.environ.get("AWS_REGION") or self._session.get_config_variable("region")
         if not region:
             raise ConfigurationError("IAM authentication needs a Region", hint="Set AWS_REGION.")
-        credentials = self._session.get_credentials()
-        if credentials is None:
+        try:
+            credentials = self._session.get_credentials()
+            frozen = None if credentials is None else credentials.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise CacheUnavailable(f"the AWS credentials can't be had ({type(error).__name__})") from None
+        if frozen is None:
             raise ConfigurationError(
                 "IAM authentication finds no AWS credentials", hint="Give the function's role elasticache:Connect."
             )
-        return self._user, self._token(region, credentials.get_frozen_credentials())
+        return self._user, self._token(region, frozen)
 
     def _token(self, region: str, credentials: ReadOnlyCredentials) -> str:
         from botocore.auth import SigV4QueryAuth  # noqa: PLC0415
@@ -99,6 +138,7 @@ class SecretCredentials(CredentialProvider):
             ConfigurationError: It holds no password.
         """
         import boto3  # noqa: PLC0415 - slow to load, and most caches do without
+        from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
@@ -106,6 +146,8 @@ class SecretCredentials(CredentialProvider):
                 "secretsmanager",
                 region_name=self._region or os.environ.get("AWS_REGION"),
                 endpoint_url=self._endpoint_url,
+                # A subnet without a way to the service would otherwise hang for minutes.
+                config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2}),
             )
             secret = client.get_secret_value(SecretId=self._secret_id).get("SecretString") or ""
         except (BotoCoreError, ClientError) as error:

@@ -12,7 +12,7 @@ from ddb_cache_sync.cache.pipeline import NodePipeline
 from ddb_cache_sync.cache.replies import Fault, code_of, fault_of, refusal, source_of
 from ddb_cache_sync.cache.scripts import ASKING, Command, Script
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology
-from ddb_cache_sync.core.outcomes import Outcome
+from ddb_cache_sync.core.outcomes import APPLIED, STALE
 from ddb_cache_sync.errors import CacheError, CacheSyncError
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ class Round:
             self._settle_error(call, reply)
             return
         for place in range(call.first_place, call.first_place + len(call.writes)):
-            self.settled[place] = Outcome.APPLIED
+            self.settled[place] = APPLIED
         for position in reply:
-            self.settled[call.first_place + position - 1] = Outcome.STALE
+            self.settled[call.first_place + position - 1] = STALE
 
     def _settle_error(self, call: Call, reply: Any) -> None:
         """Decide what an error means for the writes of its call."""
