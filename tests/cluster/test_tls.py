@@ -4,7 +4,6 @@ These need the programs `redis-server` (with TLS, as Debian builds it; the embed
 """
 
 import contextlib
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from tests.cache.debian import needs_redis_server, redis_server
 from tests.cache.support import getter, held, writes
 from tests.cluster.support import ask
 
@@ -22,13 +22,9 @@ from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.errors import CacheError, CacheUnavailable, ConfigurationError
-from ddb_cache_sync.local.servers import child_server, free_port, temporary_folder, wait_until, with_free_port
+from ddb_cache_sync.local.servers import free_port, temporary_folder
 
-MISSING = [program for program in ("redis-server", "openssl") if shutil.which(program) is None]
-pytestmark = [
-    pytest.mark.servers,
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed here: {', '.join(MISSING)}"),
-]
+pytestmark = [pytest.mark.servers, needs_redis_server]
 
 # What ElastiCache leaves a user with: no CONFIG, no CLIENT LIST, no KEYS, and CLUSTER only to learn the slots.
 ELASTICACHE_USER = (
@@ -70,24 +66,14 @@ def certificates() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def tls_server(certificates: Path, *directives: str) -> Iterator[TlsServer]:
-    with contextlib.ExitStack() as stack:
-
-        def start(port: int) -> int:
-            folder = stack.enter_context(temporary_folder("redis"))
-            lines = [
-                *("bind 127.0.0.1 127.0.0.2", "port 0", f"tls-port {port}", 'save ""', f'dir "{folder}"'),
-                f'tls-cert-file "{certificates}/server.pem"',
-                f'tls-key-file "{certificates}/server.key"',
-                f'tls-ca-cert-file "{certificates}/ca.pem"',
-                *("tls-auth-clients no", "tls-replication yes", "tls-cluster yes", ELASTICACHE_USER, *directives),
-            ]
-            conf = folder / "redis.conf"
-            conf.write_text("\n".join([*lines, ""]), encoding="utf-8")
-            child = stack.enter_context(child_server(["redis-server", str(conf)], folder))
-            wait_until(lambda: "Ready to accept" in child.read_log(), server=child, name="redis-server", seconds=10)
-            return port
-
-        port = with_free_port(start)
+    lines = [
+        *("bind 127.0.0.1 127.0.0.2", "port 0", "tls-port {port}"),
+        f'tls-cert-file "{certificates}/server.pem"',
+        f'tls-key-file "{certificates}/server.key"',
+        f'tls-ca-cert-file "{certificates}/ca.pem"',
+        *("tls-auth-clients no", "tls-replication yes", "tls-cluster yes", ELASTICACHE_USER, *directives),
+    ]
+    with redis_server(*lines) as port:
         yield TlsServer(port, certificates / "ca.pem", certificates / "other-ca.pem")
 
 

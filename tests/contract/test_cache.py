@@ -1,10 +1,11 @@
-"""One contract, kept by the model in memory, by fakeredis, by a real Valkey and by a cluster."""
+"""One contract, kept by the model in memory, by fakeredis, by a real Valkey, a Redis and a cluster."""
 
 from collections.abc import Callable, Iterator
 
 import fakeredis
 import pytest
 import redis
+from tests.cache.debian import needs_redis_server, redis_server
 from tests.cache.support import (
     APPLY_PERMISSIONS,
     CLUSTER_PERMISSIONS,
@@ -53,6 +54,22 @@ def valkey(redis_url: str, redis_client: redis.Redis) -> Iterator[tuple[Cache, G
         yield cache_of(client, 60), getter(redis_client)
 
 
+@pytest.fixture(scope="module")
+def own_redis_url() -> Iterator[str]:
+    with redis_server("bind 127.0.0.1", "port {port}") as port:
+        yield f"redis://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def own_redis(own_redis_url: str) -> Iterator[tuple[Cache, Get]]:
+    """Give the cache of the machine's own Redis, used with the smallest permissions."""
+    with redis.Redis.from_url(own_redis_url) as server:
+        server.flushall()
+        limit(server, {*APPLY_PERMISSIONS, *FILL_PERMISSIONS})
+        with connect(as_applier(own_redis_url)) as client:
+            yield cache_of(client, 60), getter(server)
+
+
 @pytest.fixture
 def of_cluster(cluster: EmbeddedCluster, cluster_client: redis.RedisCluster) -> Iterator[tuple[Cache, Get]]:
     """Give a cluster's cache, used with the smallest permissions."""
@@ -67,6 +84,7 @@ CACHES = [
     "memory",
     pytest.param("fake", id="fakeredis"),
     pytest.param("valkey", marks=pytest.mark.servers),
+    pytest.param("own_redis", marks=[pytest.mark.servers, needs_redis_server], id="redis"),
     pytest.param("of_cluster", marks=[pytest.mark.servers, pytest.mark.xdist_group("cluster")], id="cluster"),
 ]
 

@@ -67,10 +67,10 @@ def connect(
             "the cache's URL is of an AWS host and does without TLS",
             hint="Write rediss://, or allow plaintext (DDB_CACHE_SYNC_ALLOW_PLAINTEXT=true) if it has no TLS.",
         )
-    without_flag, clustered = _without_cluster_flag(parts)
+    parts, clustered = _without_cluster_flag(parts)
     arguments = _defaults(parts) | ({} if credentials is None else {"credential_provider": credentials}) | options
-    if without_flag != parts:  # otherwise as it was given: geturl() takes slashes out of unix:///path
-        url = without_flag.geturl()
+    if parts.scheme != "unix":  # of unix:///path geturl() leaves unix:/path, which redis-py does not take
+        url = parts.geturl()
     authority = dict(parse_qsl(parts.query)).get("ssl_ca_certs") or arguments.get("ssl_ca_certs")
     if authority and not os.path.isfile(authority):  # noqa: PTH113 - pathlib takes longer to load than this to ask
         raise ConfigurationError("ssl_ca_certs names no file", hint="Give the path of a file in PEM form.")
