@@ -44,6 +44,9 @@ class BoundedPool(redis.ConnectionPool):
     """A pool of such connections."""
 
     def __init__(self, connection_class: type[Any] = redis.Connection, **arguments: Any) -> None:
+        if issubclass(connection_class, redis.SSLConnection):
+            # The cluster client of redis-py 5.3 does not pass it on, and there it is off by default.
+            arguments.setdefault("ssl_check_hostname", True)
         super().__init__(_BOUNDED.get(connection_class, connection_class), **arguments)
 
 
