@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from ddb_cache_sync.cache.packing import pack
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS
 
 if TYPE_CHECKING:
@@ -68,9 +69,9 @@ class NodePipeline:
         if self._broken is not None:
             return
         for each in (*preludes, command):
-            packed = self._connection.pack_command(*each)
-            self._packed += packed
-            self._packed_bytes += sum(map(len, packed))
+            packed = pack(each)
+            self._packed.append(packed)
+            self._packed_bytes += len(packed)
         if self._packed_bytes >= _SEND_BYTES:
             self.flush()
 

@@ -1,11 +1,15 @@
 """A change: what a stream record says happened to one item."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.versions import Version
 
 # Named tuples, because a batch makes thousands: frozen, typed, and a third of a frozen dataclass's cost to make.
+
+new_tuple: Final = tuple.__new__
+"""Makes a named tuple of its class and a tuple of fields as its own constructor does, at half the cost: for the few
+places that every record passes."""
 
 
 class ItemKey(NamedTuple):

@@ -8,16 +8,14 @@ from typing import Any, Final, Protocol
 import orjson
 
 from ddb_cache_sync.core.attribute_values import (
-    MAX_NESTING,
     Image,
     decode_bool,
     decode_bytes,
     decode_null,
     decode_text,
-    fields,
     members,
 )
-from ddb_cache_sync.core.numbers import MAX_DIGITS, is_simple_number, json_number
+from ddb_cache_sync.core.numbers import MAX_DIGITS, json_number, not_simple_number
 from ddb_cache_sync.errors import RecordError
 
 
@@ -54,8 +52,9 @@ class JsonEncoding:
             RecordError: A malformed attribute value.
         """
         try:
-            return orjson.dumps(_members(item.wire, 0), option=orjson.OPT_SORT_KEYS)
-        except (ValueError, TypeError, KeyError, AttributeError):
+            # Copied, since what orjson returns keeps a buffer of kilobytes, however short, as long as the batch lasts.
+            return b"%b" % orjson.dumps(_members(item.wire), option=orjson.OPT_SORT_KEYS)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             # Walked again by the strict decoder, which says what is wrong; this walk only sees that something is.
             raise RecordError(f"item: {item.fault() or 'malformed'}") from None
 
@@ -76,43 +75,38 @@ class JsonEncoding:
         return decoded
 
 
-def _members(wire: Mapping[str, Any], depth: int) -> dict[str, Any]:
+def _members(wire: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes of an item or map in the form that orjson writes.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: A malformed attribute value.
+        ValueError, TypeError, KeyError, AttributeError, RecursionError: A malformed attribute value.
     """
     written: dict[str, Any] = {}
     for name, value in wire.items():
         (tag,) = value
         content = value[tag]
-        # Most attributes are strings and short numbers: dealt with here, in the loop, without a call for each.
-        if tag == "S" and type(content) is str:
-            written[name] = content
-        elif tag == "N" and len(content) <= MAX_DIGITS and is_simple_number(content):
-            written[name] = orjson.Fragment(content)
-        else:
-            written[name] = _WRITTEN[tag](content, depth)
+        # Most attributes are strings: dealt with here, without a call for each.
+        written[name] = content if tag == "S" and type(content) is str else _WRITTEN[tag](content)
     return written
 
 
-def _member(value: Any, depth: int) -> Any:
-    (tag,) = value
-    return _WRITTEN[tag](value[tag], depth)
+def _list(wire: object) -> list[Any]:
+    return [_WRITTEN[tag](member[tag]) for member in members(wire) for (tag,) in (member,)]
 
 
-def _nested(depth: int) -> int:
-    if depth >= MAX_NESTING:
-        raise ValueError("nested too deep")
-    return depth + 1
-
-
-def _number(wire: object, _depth: int = 0) -> orjson.Fragment:
+def _number(wire: Any) -> orjson.Fragment:
     # A fragment goes into the JSON as it is, so its text is checked first.
+    if len(wire) <= MAX_DIGITS and not_simple_number(wire) is None:
+        return orjson.Fragment(wire)
     return orjson.Fragment(json_number(decode_text(wire)))
 
 
-def _base64(wire: object, _depth: int = 0) -> str:
+def _texts(wire: Any) -> list[str]:
+    "".join(wire)  # refuses anything but strings, faster than a loop could
+    return sorted(members(wire))
+
+
+def _base64(wire: object) -> str:
     # Decoded and encoded again, also where it is base64 already: checked, and one text for the same bytes.
     return binascii.b2a_base64(decode_bytes(wire), newline=False).decode("ascii")
 
@@ -121,15 +115,15 @@ def _numeric(text: str) -> Decimal:
     return Decimal(json_number(text))
 
 
-_WRITTEN: Final[Mapping[str, Callable[[Any, int], Any]]] = {
-    "S": lambda wire, _: decode_text(wire),
+_WRITTEN: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "S": decode_text,
     "N": _number,
     "B": _base64,
-    "BOOL": lambda wire, _: decode_bool(wire),
-    "NULL": lambda wire, _: decode_null(wire),
-    "M": lambda wire, depth: _members(fields(wire), _nested(depth)),
-    "L": lambda wire, depth: [_member(member, _nested(depth)) for member in members(wire)],
-    "SS": lambda wire, _: sorted(map(decode_text, members(wire))),
-    "NS": lambda wire, _: list(map(_number, sorted(map(decode_text, members(wire)), key=_numeric))),
-    "BS": lambda wire, _: sorted(map(_base64, members(wire))),
+    "BOOL": decode_bool,
+    "NULL": decode_null,
+    "M": _members,
+    "L": _list,
+    "SS": _texts,
+    "NS": lambda wire: list(map(_number, sorted(map(decode_text, members(wire)), key=_numeric))),
+    "BS": lambda wire: sorted(map(_base64, members(wire))),
 }

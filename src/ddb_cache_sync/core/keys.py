@@ -191,8 +191,12 @@ def _escape_for(template: str, separators: Sequence[str]) -> Escape:
             escaped += re.escape(possible[0])
     special = re.compile(f"[{escaped}]")
     search, sub = special.search, special.sub
+    plain = not any(character.isalnum() for separator in separators for character in separator)
 
     def escape(value: str) -> str:
+        # No letter or digit is escaped unless a template asks for it, and most key values have nothing else.
+        if plain and value.isalnum():
+            return value
         return value if search(value) is None else sub(_percent, value)
 
     return escape

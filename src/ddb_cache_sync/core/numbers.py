@@ -10,10 +10,9 @@ import re
 MAX_DIGITS = 38
 _MAX_TEXT = 512  # leading and trailing zeros included; the longest sensible text has about 170 characters
 
-is_simple_number = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
-"""Does a text of at most `MAX_DIGITS` characters stand for itself: no exponent, no stray zeros or signs. Such a text is
-valid JSON and, being so short, within every limit."""
-
+# No exponent, no stray zeros or signs: at up to 38 characters valid JSON as it stands, and within every limit. Put as
+# what must not follow, because a pattern that does not match makes no match object: it is tried on most numbers.
+not_simple_number = re.compile(r"(?!-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\Z)").match
 _json = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
 _any = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,4}))?").fullmatch
 
@@ -24,7 +23,7 @@ def json_number(text: str) -> str:
     Raises:
         ValueError: Not a DynamoDB number. The text is not repeated in the error.
     """
-    if len(text) <= MAX_DIGITS and is_simple_number(text):
+    if len(text) <= MAX_DIGITS and not_simple_number(text) is None:
         return text
     plain = plain_number(text)
     return text if _json(text) else plain

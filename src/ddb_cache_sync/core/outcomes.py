@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from ddb_cache_sync.core.versions import sortable_digits
 
@@ -19,6 +19,11 @@ class Outcome(StrEnum):
     """The configuration leaves this item out."""
     FAILED = "failed"
     """A poison record: it can't be applied, now or later."""
+
+
+APPLIED: Final = Outcome.APPLIED
+STALE: Final = Outcome.STALE
+"""Looking a member up in its class costs more than all else that is done with a result."""
 
 
 class BatchItemFailure(TypedDict):

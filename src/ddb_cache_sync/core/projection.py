@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ddb_cache_sync.core.changes import Change, Upsert
+from ddb_cache_sync.core.changes import Change, Upsert, new_tuple
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key
 from ddb_cache_sync.core.keys import KeyMapping, table_keys
@@ -77,4 +77,4 @@ class Projection:
             raise RecordError(f"the encoding raised {type(error).__name__}") from None
         if not isinstance(value, bytes):
             raise RecordError(f"the encoding gave a {type(value).__name__}, not bytes")
-        return Write(cache_key, guard, change.version, value)
+        return new_tuple(Write, (cache_key, guard, change.version, value))

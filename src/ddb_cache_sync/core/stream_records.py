@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ddb_cache_sync.core.attribute_values import Image, utf8_text
-from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Upsert
+from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Upsert, new_tuple
 from ddb_cache_sync.core.versions import StreamArn, Version, label_prefix, sortable_digits
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 
@@ -56,11 +56,11 @@ class StreamRecord(NamedTuple):
             ConfigurationError: An upsert without its image, because of the stream's view type.
             RecordError: An upsert without its image, though the view type has it.
         """
-        key = ItemKey(self.table, self.keys)
+        key = new_tuple(ItemKey, (self.table, self.keys))
         if self.event_name == "REMOVE":
             return Remove(key, self.version)
         if self.new_image is not None:
-            return Upsert(key, self.version, self.new_image)
+            return new_tuple(Upsert, (key, self.version, self.new_image))
         if self.view_type in ("KEYS_ONLY", "OLD_IMAGE"):
             raise ConfigurationError(
                 f"the stream of table {self.table} has view type {self.view_type}, which carries no new image",
@@ -139,7 +139,7 @@ def decode_record(raw: Any, stream_label_ms: int | None = None) -> StreamRecord:
             or not (created is None or ((type(created) is float or type(created) is int) and isfinite(created)))
         ):
             raise malformed(raw)
-        return StreamRecord(
+        fields = (
             _EVENT_NAMES[raw["eventName"]],
             table,
             Image(keys),
@@ -151,6 +151,7 @@ def decode_record(raw: Any, stream_label_ms: int | None = None) -> StreamRecord:
             created,
             user is not None and user.get("principalId") == _TTL_PRINCIPAL and user.get("type") == "Service",
         )
+        return new_tuple(StreamRecord, fields)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise malformed(raw) from None
 

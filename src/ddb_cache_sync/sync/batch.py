@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ddb_cache_sync.cache.contract import WriteResult
-from ddb_cache_sync.core.changes import Change
-from ddb_cache_sync.core.outcomes import ApplyReport, Failure, Outcome
+from ddb_cache_sync.core.changes import Change, new_tuple
+from ddb_cache_sync.core.outcomes import APPLIED, STALE, ApplyReport, Failure
 from ddb_cache_sync.core.projection import Projection, Write
 from ddb_cache_sync.core.stream_records import decode_record, fault_in, sequence_number_of
 from ddb_cache_sync.core.versions import Version
@@ -51,7 +51,7 @@ class Batch:
             try:
                 record = decode_record(raw, stream_label_ms)
                 change = record.to_change()
-                delivered = Delivered(record.version, place, change)
+                delivered = new_tuple(Delivered, (record.version, place, change))
                 self._by_key.setdefault(projection.cache_key(change), []).append(delivered)
             except RecordError as error:
                 self.errors[place] = error
@@ -71,7 +71,7 @@ class Batch:
                 except RecordError as error:
                     self.errors[newest.place] = self._explained(newest.place, error)
                     continue
-                self.written.append(delivered[skipped:])
+                self.written.append(delivered[skipped:] if skipped else delivered)
                 yield write
                 break
 
@@ -84,9 +84,11 @@ class Batch:
         applied = stale = 0
         reasons = {place: error.problem for place, error in self.errors.items()}
         for delivered, result in zip(self.written, results, strict=True):
-            if isinstance(result, Outcome):
-                applied += result is Outcome.APPLIED
-                stale += len(delivered) - (result is Outcome.APPLIED)
+            if result is APPLIED:
+                applied += 1
+                stale += len(delivered) - 1
+            elif result is STALE:
+                stale += len(delivered)
             else:
                 reasons |= dict.fromkeys((each.place for each in delivered), result.problem)
         return ApplyReport(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ddb_cache_sync.cache.contract import WriteResult
-from ddb_cache_sync.core.outcomes import Outcome
+from ddb_cache_sync.core.outcomes import APPLIED, STALE
 from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheUnavailable
@@ -39,10 +39,10 @@ class MemoryCache:
         """See `Cache.fill`."""
         return [self._fill(write) for write in writes]
 
-    def _apply(self, write: Write) -> Outcome:
+    def _apply(self, write: Write) -> WriteResult:
         last = self.guards.get(write.guard)
         if last is not None and last > write.version:
-            return Outcome.STALE
+            return STALE
         self.guards[write.guard] = write.version
         if self.break_after is not None:
             self.break_after -= 1
@@ -53,13 +53,13 @@ class MemoryCache:
             self.values.pop(write.key, None)
         else:
             self.values[write.key] = write.value
-        return Outcome.APPLIED
+        return APPLIED
 
-    def _fill(self, write: Write) -> Outcome:
+    def _fill(self, write: Write) -> WriteResult:
         if write.guard in self.guards or write.value is None:
-            return Outcome.STALE
+            return STALE
         self.values[write.key] = write.value
-        return Outcome.APPLIED
+        return APPLIED
 
 
 @dataclass(slots=True)
