@@ -23,6 +23,7 @@ from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.errors import CacheError, CacheUnavailable
 from ddb_cache_sync.local.embedded import EmbeddedCluster
 from ddb_cache_sync.testing import MemoryCache
 
@@ -242,3 +243,18 @@ def test_writes_are_read_lazily_and_may_raise(cache: Cache, get: Get) -> None:
         cache.apply(broken())
     assert cache.apply([write("k0", 1, b"v")]) == [Outcome.APPLIED]
     assert get("k0") == b"v"
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("server", ["redis_url", pytest.param("own_redis_url", marks=needs_redis_server)])
+@pytest.mark.parametrize("left_out", APPLY_PERMISSIONS)
+def test_each_missing_permission_comes_out_at_once(request: pytest.FixtureRequest, server: str, left_out: str) -> None:
+    """And fails no record, also where it is missed inside the script only."""
+    url = request.getfixturevalue(server)
+    with redis.Redis.from_url(url) as admin:
+        admin.flushall()
+        admin.script_flush()
+        limit(admin, set(APPLY_PERMISSIONS) - {left_out})
+    with connect(as_applier(url)) as client, pytest.raises(CacheError, match="NOPERM") as raised:
+        cache_of(client, 60).apply([write("k", 1, b"v"), write("l", 1, None)])
+    assert not isinstance(raised.value, CacheUnavailable)

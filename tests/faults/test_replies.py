@@ -130,10 +130,22 @@ def test_a_redirection_of_a_client_for_one_server_says_what_to_do(faulty: Faulty
     assert (fault.fired, faulty.waits.bounds) == (1, [])
 
 
-@pytest.mark.parametrize("code", ["NOPERM", "NOAUTH", "WRONGPASS"])
-def test_a_refusal_comes_out_at_once(faulty: Faulty, code: str) -> None:
+REFUSALS = {
+    "NOPERM": "-NOPERM User default has no permissions to run the 'evalsha' command",
+    "NOAUTH": "-NOAUTH Authentication required.",
+    "WRONGPASS": "-WRONGPASS invalid username-password pair or user is disabled.",
+    "inside a script, Redis 6.2": INSIDE_SCRIPT.replace(
+        "-{} and so on", "The user executing the script can't run this"
+    ),
+    "inside a script, Redis 7.0": "-ERR The user executing the script can't run this command or subcommand",
+    "inside a script, later": "-ERR ACL failure in script: User app has no permissions to run the 'del' command",
+}
+
+
+@pytest.mark.parametrize("text", REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_comes_out_at_once(faulty: Faulty, text: str) -> None:
     """Trying again would not help; the hint names permissions."""
-    fault = faulty.proxy.answer(f"-{code} User default has no permissions to run the 'evalsha' command", times=99)
+    fault = faulty.proxy.answer(text, times=99)
     with pytest.raises(CacheError, match="permissions") as raised:
         faulty.cache.apply(writes(3))
     assert not isinstance(raised.value, CacheUnavailable)

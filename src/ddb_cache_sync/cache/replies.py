@@ -16,6 +16,9 @@ from ddb_cache_sync.errors import CacheError
 _CODE: Final = re.compile(r"[A-Z]{2,20}\b")
 # Up to Redis 6.2 an error inside a script hides behind this prefix.
 _INSIDE_SCRIPT: Final = re.compile(r"@user_script: ?\d+: -?([A-Z]{2,20})\b")
+# A command inside a script that the user may not run has no code of its own ("The user ..." up to Redis 7.0, "ACL
+# failure ..." since), and refuses every write alike.
+_NOT_ALLOWED_INSIDE_SCRIPT: Final = re.compile(r"ACL failure in script|The user executing the script can't ")
 
 
 class Fault(Enum):
@@ -106,6 +109,8 @@ def code_of(error: Exception) -> str:
     if isinstance(error, client_errors.ResponseError):
         text = str(error).removeprefix("ERR ")  # redis-py cuts it off as well
         # ElastiCache Serverless has been seen to answer "ERR MOVED ...", and Redis 6.2 answers with an error's place.
+        if _NOT_ALLOWED_INSIDE_SCRIPT.search(text):
+            return "NOPERM"
         found = _CODE.match(text) or _INSIDE_SCRIPT.search(text)
         return found[found.lastindex or 0] if found else name
     return name
