@@ -90,8 +90,8 @@ def test_a_bad_value_names_its_variable_and_is_not_repeated(name: str, value: st
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("REDIS_URL", "http://user:SECRET@host", "a cache URL with the scheme 'http'"),
-        ("REDIS_URL", "rediss://user:SECRET@host:port", "redis-py refuses the cache URL"),
+        ("REDIS_URL", "http://user:SECRET@host", "the scheme 'http'"),
+        ("REDIS_URL", "rediss://user:SECRET@host:port", "the cache's URL can't be read"),
         ("KEY_TEMPLATE", "users", "names no attribute"),
         ("GUARD_PREFIX", "{v}", "guard prefix"),
         ("STREAM_LABEL", "yesterday", "stream_label: not a stream label"),
@@ -114,3 +114,31 @@ def test_settings_show_no_secret() -> None:
     """They may be logged at start-up."""
     settings = read(REDIS_URL=URL)
     assert "SECRET" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"REDIS_URL": "redis://my-cache.abc123.0001.euw1.cache.amazonaws.com"}, "does without TLS"),
+        ({"REDIS_URL": "rediss://cache.example.com", "IAM_USER": "app"}, "does not tell the name of the cache"),
+        ({"REDIS_URL": "rediss://c", "IAM_USER": "app", "SECRET_ID": "s"}, "are both set"),
+    ],
+)
+def test_a_way_to_log_in_that_can_not_work_is_refused(settings: dict[str, str], problem: str) -> None:
+    """Plaintext to AWS, IAM without a cache name, two ways at once."""
+    with pytest.raises(ConfigurationError, match=problem):
+        read(**settings).replicator()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"REDIS_URL": "redis://my-cache.abc123.0001.euw1.cache.amazonaws.com", "ALLOW_PLAINTEXT": "true"},
+        {"REDIS_URL": "rediss://my-cache-abc123.serverless.euw1.cache.amazonaws.com:6379", "IAM_USER": "app"},
+        {"REDIS_URL": "rediss://cache.example.com", "IAM_USER": "app", "IAM_CACHE_NAME": "my-cache"},
+        {"REDIS_URL": "rediss://cache.example.com", "SECRET_ID": "my-secret"},
+    ],
+)
+def test_every_way_to_log_in_can_be_set(settings: dict[str, str]) -> None:
+    """Nothing is connected to, and no token or secret fetched, before the first record."""
+    assert read(**settings).replicator() is not None

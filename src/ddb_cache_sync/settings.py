@@ -2,17 +2,22 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from ddb_cache_sync.cache.connect import connect
+from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
 from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.replicator import Replicator, stream_label_ms
+
+if TYPE_CHECKING:
+    from redis.credentials import CredentialProvider
 
 PREFIX: Final = "DDB_CACHE_SYNC_"
 
@@ -26,6 +31,14 @@ class Settings(BaseModel):
 
     redis_url: SecretStr | None = None
     """Where the cache is: `rediss://host:6379`. A secret, since it may hold a password."""
+    iam_user: str | None = None
+    """The ElastiCache user to log in as with the function's own role. None: the user of the URL, if any."""
+    iam_cache_name: str | None = None
+    """The name of the serverless cache, or the id of the replication group. None: taken from the URL's host name."""
+    secret_id: str | None = None
+    """The secret of AWS Secrets Manager that holds the cache's user and password. None: those of the URL."""
+    allow_plaintext: bool = False
+    """Talk to an AWS host without TLS all the same."""
     key_template: str | None = None
     """The key template, such as `users:{id}`. None: `{table}:{partition key}[:{sort key}]`."""
     encoding: Literal["json"] = "json"
@@ -80,8 +93,9 @@ class Settings(BaseModel):
             raise ConfigurationError(
                 f"{PREFIX}REDIS_URL is not set", hint="Set it to the cache's URL, such as rediss://my-cache:6379."
             )
+        url = self.redis_url.get_secret_value()
         return Replicator(
-            connect(self.redis_url.get_secret_value()),
+            connect(url, credentials=self._credentials(url), allow_plaintext=self.allow_plaintext),
             keys=self._keys(),
             encoding=self._encoding(),
             guard_prefix=self.guard_prefix,
@@ -105,6 +119,23 @@ class Settings(BaseModel):
             ConfigurationError: It is no time.
         """
         return stream_label_ms(self.stream_label)
+
+    def _credentials(self, url: str) -> "CredentialProvider | None":
+        if self.iam_user is not None and self.secret_id is not None:
+            raise ConfigurationError(
+                f"{PREFIX}IAM_USER and {PREFIX}SECRET_ID are both set", hint="Log in with one of them."
+            )
+        if self.secret_id is not None:
+            return SecretCredentials(self.secret_id)
+        if self.iam_user is None:
+            return None
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError:
+            raise ConfigurationError(f"{PREFIX}REDIS_URL can't be read", hint="Write rediss://host:port.") from None
+        if self.iam_cache_name is not None:
+            return IamCredentials(self.iam_user, self.iam_cache_name, serverless=".serverless." in host)
+        return IamCredentials.for_host(self.iam_user, host)
 
     def _keys(self) -> KeyMapping:
         return KeyTemplate(self.key_template) if self.key_template else table_keys

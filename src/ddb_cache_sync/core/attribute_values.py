@@ -131,7 +131,8 @@ def tag_and_wire(value: object) -> tuple[str, Any]:
     """
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError("not an attribute value: an object with one member, named for its type")
-    return next(iter(value.items()))
+    (tag,) = value
+    return tag, value[tag]
 
 
 def decode_value(value: object, depth: int = 0) -> Value:

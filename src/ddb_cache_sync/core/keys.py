@@ -93,12 +93,15 @@ class KeyTemplate:
         """
         table, attributes = change.key
         wire = attributes.wire
-        if wire.keys() != self._attributes:
-            raise self._wrong_attributes(table, attributes)
         escape = self._escape
-        values = [
-            escape(table) if name == "table" else escape(key_value_text(name, wire[name])) for name in self._names
-        ]
+        try:
+            values = [
+                escape(table) if name == "table" else escape(key_value_text(name, wire[name])) for name in self._names
+            ]
+        except KeyError:
+            raise self._wrong_attributes(table, attributes) from None
+        if len(wire) != len(self._attributes) or "table" in wire:
+            raise self._wrong_attributes(table, attributes)
         if self._tagged:
             for place in self._tagged:
                 values[place] = _short(values[place])
@@ -148,7 +151,7 @@ def key_value_text(name: str, value: object) -> str:
     try:
         tag, wire = tag_and_wire(value)
         if tag == "S":
-            return wire if type(wire) is str and wire.isascii() else utf8_text(wire)
+            return utf8_text(wire)
         if tag == "N":
             return plain_number(decode_text(wire))
         if tag == "B":
