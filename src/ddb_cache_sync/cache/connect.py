@@ -72,7 +72,7 @@ def connect(
     if parts.scheme != "unix":  # of unix:///path geturl() leaves unix:/path, which redis-py does not take
         url = parts.geturl()
     authority = dict(parse_qsl(parts.query)).get("ssl_ca_certs") or arguments.get("ssl_ca_certs")
-    if authority and not os.path.isfile(authority):  # noqa: PTH113 - pathlib takes longer to load than this to ask
+    if authority and not os.path.isfile(str(authority)):  # noqa: PTH113 - pathlib takes longer to load than this to ask
         raise ConfigurationError("ssl_ca_certs names no file", hint="Give the path of a file in PEM form.")
     try:
         if clustered or (_AWS_HOST.search(host) and _CLUSTER_LABELS & set(host.split("."))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 import redis
 from redis.crc import key_slot
@@ -22,10 +22,8 @@ class Topology(Protocol):
     caller takes for the cache's failure.
     """
 
-    @property
-    def keys_per_script(self) -> int:
-        """How many cache keys one script call may have."""
-        ...
+    keys_per_script: ClassVar[int]
+    """How many cache keys one script call may have."""
 
     def node_of(self, cache_key: str) -> redis.Redis | None:
         """The node that serves this key and its guard; None where none is known to."""
@@ -47,7 +45,7 @@ class Topology(Protocol):
 class Standalone:
     """One server, or the primary endpoint of a replication group."""
 
-    keys_per_script: Final = 25
+    keys_per_script: ClassVar[int] = 25
     """Enough to spread the cost of a call, few enough that the server works while the next chunk is encoded. Far below
     the 3,999 arguments that a request to ElastiCache Serverless can have."""
 
@@ -81,7 +79,7 @@ class Cluster:
         client: Gives the cluster client; called at the first use, and again while it raises.
     """
 
-    keys_per_script: Final = 1
+    keys_per_script: ClassVar[int] = 1
     """The keys of one call have to share a slot, and those of two items hardly ever do."""
 
     def __init__(self, client: Callable[[], redis.RedisCluster]) -> None:

@@ -20,7 +20,7 @@ class Script(NamedTuple):
     @classmethod
     def read(cls, name: str) -> Self:
         """Read a script of this package."""
-        source = files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+        source = files(__name__).joinpath(f"{name}.lua").read_text("utf-8")
         return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
     @property
