@@ -164,7 +164,7 @@ def cut_in_half(client: redis.Redis, writes: Sequence[Write]) -> int:
     client.script_load(APPLY.source)
     pipeline = client.pipeline(transaction=False)
     for write in writes:
-        pipeline.execute_command("EVALSHA", APPLY.sha, 2, write.guard, write.key, 60, write.version, "1")
+        pipeline.execute_command("EVALSHA", APPLY.sha, 2, write.guard, write.key, 60, write.version, "1")  # type: ignore[no-untyped-call]
     answers = pipeline.execute(raise_on_error=False)
     assert all(answer == [1] or isinstance(answer, redis.ResponseError) for answer in answers)
     return sum(isinstance(answer, redis.ResponseError) for answer in answers)
