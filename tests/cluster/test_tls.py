@@ -54,11 +54,15 @@ def certificates() -> Iterator[Path]:
     with temporary_folder("certificates") as folder:
         for name in ("ca", "other-ca"):
             files = ("-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem")
-            openssl("req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", f"/CN={name}", *files)
+            usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 insists on it
+            openssl(
+                "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", f"/CN={name}", *usage, *files
+            )
         openssl(
             *("req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
             *("-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"),
             *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"),
+            *("-addext", "authorityKeyIdentifier=keyid"),
             *("-keyout", folder / "server.key", "-out", folder / "server.pem"),
         )
         yield folder
