@@ -94,10 +94,10 @@ class KeyTemplate:
         table, attributes = change.key
         wire = attributes.wire
         escape = self._escape
+        values = []
         try:
-            values = [
-                escape(table) if name == "table" else escape(key_value_text(name, wire[name])) for name in self._names
-            ]
+            for name in self._names:
+                values.append(escape(table if name == "table" else key_value_text(name, wire[name])))  # noqa: PERF401 - in Python 3.11 a comprehension is a call
         except KeyError:
             raise self._wrong_attributes(table, attributes) from None
         if len(wire) != len(self._attributes) or "table" in wire:
@@ -148,6 +148,11 @@ def key_value_text(name: str, value: object) -> str:
     Raises:
         RecordError: Not a well-formed S, N or B.
     """
+    # Most keys are plain strings: looked at here, without a call for each check.
+    if type(value) is dict and len(value) == 1:
+        text = value.get("S")
+        if type(text) is str and text.isascii():
+            return text
     try:
         tag, wire = tag_and_wire(value)
         if tag == "S":

@@ -17,6 +17,7 @@ MAX_SEQUENCE_DIGITS = 40  # the service model: 21 to 40; emulators give shorter 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
+_LABEL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _VERSION = re.compile(rf"[0-9]{{13}}:([0-9]{{2}}):(0|[1-9][0-9]{{0,{MAX_SEQUENCE_DIGITS - 1}}})(?::[0-9]+)?")
 _LENGTH_PREFIX = tuple(f"{length:02d}:" for length in range(MAX_SEQUENCE_DIGITS + 1))
 _ARN = re.compile(
@@ -97,9 +98,12 @@ def parse_stream_label(label: str) -> int:
         ValueError: Not a stream label, or a time outside 1970 to 2286 (13 digits).
     """
     try:
-        created = datetime.fromisoformat(label)
+        # fromisoformat takes weeks and bare dates too, and no label is one.
+        created = datetime.fromisoformat(label) if _LABEL.match(label) else None
     except ValueError:
-        raise ValueError("not a stream label: YYYY-MM-DDTHH:MM:SS.mmm") from None
+        created = None
+    if created is None:
+        raise ValueError("not a stream label: YYYY-MM-DDTHH:MM:SS.mmm")
     created = created.replace(tzinfo=UTC) if created.tzinfo is None else created
     label_ms = (created - _EPOCH) // _MILLISECOND
     label_prefix(label_ms)

@@ -7,7 +7,7 @@ these models say what is wrong with a record that was refused, and the tests hol
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from ddb_cache_sync.core.attribute_values import decode_value, utf8_text
 from ddb_cache_sync.core.versions import StreamArn, sortable_digits
@@ -38,7 +38,7 @@ class WireStreamRecord(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     Keys: Annotated[Attributes, Field(min_length=1)]
-    SequenceNumber: Annotated[str, BeforeValidator(lambda text: text), AfterValidator(sortable_digits)]
+    SequenceNumber: Annotated[str, AfterValidator(sortable_digits)]
     NewImage: Attributes | None = None
     OldImage: Attributes | None = None
     ApproximateCreationDateTime: Annotated[float, Field(allow_inf_nan=False)] | None = None
