@@ -155,6 +155,8 @@ def test_stream_labels_keep_their_milliseconds(created: datetime) -> None:
         "",
         "ddblocal",
         "yesterday",
+        "2025-04-23",
+        "2025-W17-3T00:00:00",
         "2025-13-01T00:00:00",
         "1969-12-31T23:59:59.999",
         "2286-11-20T17:46:40",
