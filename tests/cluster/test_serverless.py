@@ -12,6 +12,7 @@ from tests.faults.proxy import LOOPBACK, FaultProxy
 
 from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import RedisCache, cache_of
+from ddb_cache_sync.cache.scripts import APPLY, FILL
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.errors import CacheError, CacheUnavailable
 from ddb_cache_sync.local.embedded import embedded_cluster
@@ -41,10 +42,12 @@ def behind() -> Iterator[tuple[FaultProxy, redis.Redis]]:
 
 @pytest.fixture
 def serverless(behind: tuple[FaultProxy, redis.Redis]) -> Iterator[Serverless]:
-    """Give an empty cache, its client connected."""
+    """Give an empty cache that knows the scripts, its client connected."""
     proxy, node = behind
     proxy.clear()
     node.flushall()
+    for script in (APPLY, FILL):
+        node.script_load(script.source)
     node.config_resetstat()
     with connect(proxy.url + "?cluster=true", socket_timeout=0.3) as client:
         waits = WatchedBackoff()
