@@ -51,7 +51,9 @@ def apply_stream_event(
         replicator, margin_ms = _from_environment()
     deadline = None
     if context is not None:
-        deadline = time.monotonic() + max(0, context.get_remaining_time_in_millis() - margin_ms) / 1000
+        remaining_ms = context.get_remaining_time_in_millis()
+        # Half of what remains is kept for the cache in any case: a function may have less time than the margin.
+        deadline = time.monotonic() + max(remaining_ms - margin_ms, remaining_ms / 2) / 1000
     report = replicator.apply(records, deadline=deadline)
     for failure in report.failures:
         _LOG.error("record %s can't be applied: %s", failure.sequence_number, failure.reason)

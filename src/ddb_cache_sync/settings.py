@@ -79,9 +79,8 @@ class Settings(BaseModel):
                 raise ConfigurationError(f"{variable}: {first['msg']}") from None
             close = difflib.get_close_matches(field, cls.model_fields, n=1)
             known = [PREFIX + name.upper() for name in close or cls.model_fields]
-            raise ConfigurationError(
-                f"{variable} is not a setting", hint=f"{'Did you mean' if close else 'There are'} {', '.join(known)}?"
-            ) from None
+            hint = f"Did you mean {known[0]}?" if close else f"There are {', '.join(known)}."
+            raise ConfigurationError(f"{variable} is not a setting", hint=hint) from None
 
     def replicator(self) -> Replicator:
         """A replicator with these settings, and its connection.

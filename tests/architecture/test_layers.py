@@ -10,11 +10,12 @@ import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import pytest
 
 import ddb_cache_sync
+from ddb_cache_sync.testing import stream_record
 
 PACKAGE = "ddb_cache_sync"
 ROOT = Path(ddb_cache_sync.__file__).parent
@@ -184,8 +185,14 @@ def test_importing_the_package_loads_only_what_applying_needs() -> None:
 
 def test_decoding_a_good_event_does_not_load_pydantic() -> None:
     """It is loaded to explain a record that was refused, and only then."""
-    event: dict[str, Any] = {"Records": []}
-    assert "pydantic" not in loaded_by(f"import {PACKAGE} as d; d.decode_stream_event({event!r})")
+    event = {"Records": [stream_record({"id": "a"}, {"id": "a", "n": 1})]}
+    program = f"import {PACKAGE} as d; assert len(d.decode_stream_event({event!r})) == 1"
+    assert "pydantic" not in loaded_by(program)
+    event["Records"][0]["dynamodb"]["NewImage"] = {"n": {"N": "x"}}
+    program = (
+        f"import {PACKAGE} as d, contextlib\nwith contextlib.suppress(d.RecordError): d.decode_stream_event({event!r})"
+    )
+    assert "pydantic" in loaded_by(program)
 
 
 @pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.testing"])

@@ -258,3 +258,14 @@ def test_each_missing_permission_comes_out_at_once(request: pytest.FixtureReques
     with connect(as_applier(url)) as client, pytest.raises(CacheError, match="NOPERM") as raised:
         cache_of(client, 60).apply([write("k", 1, b"v"), write("l", 1, None)])
     assert not isinstance(raised.value, CacheUnavailable)
+
+
+@pytest.mark.servers
+def test_a_guard_expires_also_after_a_stale_change(redis_client: redis.Redis) -> None:
+    """What put it back gave it its time to live again; a guard without one would stay for ever."""
+    cache = cache_of(redis_client, 600)
+    cache.apply([write("k", 2, b"new")])
+    assert 590 < redis_client.ttl(guard_key("k")) <= 600
+    redis_client.expire(guard_key("k"), 100)
+    assert cache.apply([write("k", 1, b"old")]) == [Outcome.STALE]
+    assert 590 < redis_client.ttl(guard_key("k")) <= 600

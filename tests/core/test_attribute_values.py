@@ -11,6 +11,7 @@ from tests.core.strategies import items, lambda_form
 
 from ddb_cache_sync import Image
 from ddb_cache_sync.core.attribute_values import MAX_NESTING, decode_value
+from ddb_cache_sync.core.changes import ItemKey
 
 DIGITS = "1234567890.1234567890123456789012345678"
 
@@ -128,7 +129,15 @@ def test_an_image_decodes_what_is_asked_for() -> None:
 def test_the_repr_of_an_image_shows_no_contents() -> None:
     """It may stand in a log, or in a traceback that shows variables."""
     image = Image({"SECRET name": {"S": "SECRET"}})
-    assert repr(image) == str(image) == "<Image of 1 attributes>"
+    assert repr(image) == "<Image of 1 attributes>"
+
+
+def test_an_image_can_not_be_formatted() -> None:
+    """Its text would leave the values out: as part of a cache key it would be the same for every item."""
+    with pytest.raises(TypeError, match="format its values"):
+        f"{Image({'id': {'S': 'a'}})}"
+    with pytest.raises(TypeError, match="format its values"):
+        f"key:{ItemKey('T', Image({'id': {'S': 'a'}}))}"
 
 
 def plain(value: Any) -> Any:

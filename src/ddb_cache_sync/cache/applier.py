@@ -81,11 +81,13 @@ class RedisCache:
         while latest.again:
             if latest.wait_for is not None:
                 waits += 1
-                _LOG.warning("the cache answered %s: sending %d calls again", latest.wait_for, len(latest.again))
+                _LOG.warning(
+                    "the cache fails (%s): sending calls again, %d of them", latest.wait_for, len(latest.again)
+                )
                 if not self._backoff.wait(waits, limit):
                     raise CacheUnavailable(
-                        f"the cache kept failing until the deadline ({latest.wait_for})",
-                        hint="Have the batch delivered again: what was applied of it is safely applied twice.",
+                        f"the cache can't be reached or kept failing until the deadline ({latest.wait_for})",
+                        hint="Check its address and its health; have the batch delivered again, which is always safe.",
                     )
             if latest.topology_changed:
                 self._refresh()

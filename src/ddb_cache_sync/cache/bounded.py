@@ -65,6 +65,24 @@ class _Bounded(redis.Connection):
     def socket_connect_timeout(self, value: float | None) -> None:
         self._socket_connect_timeout = value
 
+    def connect(self) -> None:
+        """Connect, and leave no half-made connection behind: one whose credentials could not be had, for instance."""
+        with self._closed_on_failure():
+            super().connect()  # type: ignore[no-untyped-call]
+
+    def connect_check_health(self, *arguments: Any, **options: Any) -> None:
+        """As `connect`; what redis-py 6 and newer connect by themselves with."""
+        with self._closed_on_failure():
+            super().connect_check_health(*arguments, **options)
+
+    @contextlib.contextmanager
+    def _closed_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise
+
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - redis-py's
         """Send it, and bound the wait for its reply."""
         if self._sock is not None:

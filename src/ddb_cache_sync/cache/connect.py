@@ -80,7 +80,9 @@ def connect(
             arguments = {"dynamic_startup_nodes": not _AWS_HOST.search(host)} | arguments
             arguments["connection_pool_class"] = BoundedPool
             return cast("redis.RedisCluster", LazyCluster(lambda: redis.RedisCluster.from_url(url, **arguments)))
-        return redis.Redis.from_pool(BoundedPool.from_url(url, **arguments))
+        pool = BoundedPool.from_url(url, **arguments)
+        pool.connection_class(**pool.connection_kwargs)  # not connected: an option that it does not take shows here
+        return redis.Redis.from_pool(pool)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"redis-py refuses the cache's URL or an option ({type(error).__name__})") from None
 

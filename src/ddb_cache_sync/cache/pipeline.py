@@ -11,10 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ddb_cache_sync.cache.packing import pack
+from ddb_cache_sync.cache.replies import Fault, HandshakeError, fault_of
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class NodePipeline:
     """
 
     def __init__(self, node: redis.Redis, deadline: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._node = node  # kept alive for as long as its identity stands for it
         self._pool = node.connection_pool
         self._deadline = deadline
         self._monotonic = monotonic
@@ -56,8 +59,14 @@ class NodePipeline:
         try:
             self._connection = self._pool.get_connection()
             self._renew_if_old()
+            # redis-py connects anew by itself where somebody else has closed the connection; the replies to what went
+            # before are lost then, and those that come answer other commands.
+            self._connection.register_connect_callback(self._reconnected)
         except CLIENT_ERRORS as error:
-            self._broken = error
+            self._broken = HandshakeError() if fault_of(error) is Fault.COMMAND else error
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, command: Command, *preludes: Command) -> None:
         """Send a command, after others that make it possible; sends nothing on a broken connection.
@@ -99,9 +108,13 @@ class NodePipeline:
         """Give the connection back; closed first unless every reply was read. Does nothing the second time."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            connection.deregister_connect_callback(self._reconnected)
             if not clean:
                 connection.disconnect()
             self._pool.release(connection)
+
+    def _reconnected(self, _connection: Any) -> None:
+        self._broken = RedisConnectionError("closed by somebody else, and connected anew")
 
     def _renew_if_old(self) -> None:
         """Connect anew before the server ends the connection in the midst of a batch."""

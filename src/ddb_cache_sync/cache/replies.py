@@ -47,12 +47,13 @@ _BY_CODE: Final = {
     "ASK": Fault.ASK,
     **dict.fromkeys(["TRYAGAIN", "LOADING", "OOM", "BUSY", "NOREPLICAS", "MISCONF"], Fault.TRANSIENT),
     **dict.fromkeys(["CLUSTERDOWN", "READONLY", "MASTERDOWN"], Fault.TOPOLOGY),
-    **dict.fromkeys(["NOPERM", "NOAUTH", "WRONGPASS", "CERTIFICATE", "NOCLUSTER"], Fault.REFUSED),
+    **dict.fromkeys(["NOPERM", "NOAUTH", "WRONGPASS", "CERTIFICATE", "NOCLUSTER", "HANDSHAKE"], Fault.REFUSED),
 }
 
 _HINTS: Final = {
     "CERTIFICATE": "The server's certificate is not trusted: check the host's name in the URL, and give a certificate "
     "authority of your own with ?ssl_ca_certs=/path/ca.pem.",
+    "HANDSHAKE": "The server refuses the connection itself: check the URL's database number and the client's options.",
     "NOCLUSTER": "The server is no cluster: leave ?cluster=true out of the URL, or give a redis.Redis.",
 }
 _PERMISSIONS_HINT: Final = (
@@ -78,7 +79,12 @@ _CODE_OF_CLASS: Final = {
     "AuthorizationError": "NOPERM",
     "SSLCertVerificationError": "CERTIFICATE",
     "_NoClusterError": "NOCLUSTER",
+    "HandshakeError": "HANDSHAKE",
 }
+
+
+class HandshakeError(Exception):
+    """The server refused what a client says when it connects, such as the number of a database it does not have."""
 
 
 class _NoClusterError(Exception):
@@ -100,6 +106,14 @@ def source_of(error: Exception) -> Exception:
     return below if untrusted and isinstance(below, Exception) else error
 
 
+def _reason_of(error: Exception) -> str:
+    """The name of the system's error behind a broken connection, such as `gaierror`, where there is one."""
+    below: BaseException | None = error
+    while below is not None and not isinstance(below, OSError):
+        below = below.__cause__ or below.__context__
+    return type(error if below is None else below).__name__
+
+
 def code_of(error: Exception) -> str:
     """The error's code, such as `OOM`, or the name of its type: safe to show."""
     error = source_of(error)
@@ -113,7 +127,7 @@ def code_of(error: Exception) -> str:
             return "NOPERM"
         found = _CODE.match(text) or _INSIDE_SCRIPT.search(text)
         return found[found.lastindex or 0] if found else name
-    return name
+    return _reason_of(error) if isinstance(error, client_errors.ConnectionError | client_errors.TimeoutError) else name
 
 
 def fault_of(error: Exception) -> Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
@@ -69,7 +70,8 @@ class Standalone:
 
     def refresh(self) -> None:
         """Drop the idle connections: after a failover the endpoint's name leads to another server."""
-        self._client.connection_pool.disconnect(inuse_connections=False)
+        with contextlib.suppress(TypeError):  # BlockingConnectionPool could not spare those in use before redis-py 7
+            self._client.connection_pool.disconnect(inuse_connections=False)
 
 
 class Cluster:

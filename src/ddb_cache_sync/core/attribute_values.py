@@ -196,6 +196,10 @@ class Image(Mapping[str, Value]):
     def __len__(self) -> int:
         return len(self.wire)
 
+    def __str__(self) -> str:
+        raise TypeError("an Image has no text of its own: format its values, as in image['id']")
+
     def __repr__(self) -> str:
-        # Contents must not reach a log by way of a record's repr.
+        # Contents must not reach a log by way of a record's repr; nor must that text become part of a cache key, where
+        # it would be the same for every item.
         return f"<{type(self).__name__} of {len(self.wire)} attributes>"

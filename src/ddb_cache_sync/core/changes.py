@@ -19,6 +19,14 @@ class ItemKey(NamedTuple):
     attributes: Image
     """The primary key: the partition key and, where the table has one, the sort key, in no particular order."""
 
+    def __str__(self) -> str:
+        """Refused: its text leaves the values out, so that in a cache key it would be the same for every item.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("an ItemKey has no text of its own: format its values, as in key.attributes['id']")
+
 
 class Upsert(NamedTuple):
     """The item was put or updated, and is now `item`."""

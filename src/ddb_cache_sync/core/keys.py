@@ -81,6 +81,11 @@ class KeyTemplate:
                 f"key template {template!r} does not fit into {max_bytes} bytes even when shortened"
             )
 
+    @property
+    def beginning(self) -> str:
+        """What every key begins with; empty where a value comes first."""
+        return self._literals[0]
+
     def __repr__(self) -> str:
         return f"KeyTemplate({self.template!r})"
 

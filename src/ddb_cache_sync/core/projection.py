@@ -5,9 +5,9 @@ from typing import NamedTuple
 from ddb_cache_sync.core.changes import Change, Upsert, new_tuple
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key
-from ddb_cache_sync.core.keys import KeyMapping, table_keys
+from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
 from ddb_cache_sync.core.versions import Version
-from ddb_cache_sync.errors import CacheSyncError, RecordError
+from ddb_cache_sync.errors import CacheSyncError, ConfigurationError, RecordError
 
 
 class Write(NamedTuple):
@@ -41,6 +41,10 @@ class Projection:
         self._keys = keys
         self._encoding = encoding or JsonEncoding()
         self._guard_prefix = check_guard_prefix(guard_prefix)
+        if isinstance(keys, KeyTemplate) and keys.beginning.startswith(guard_prefix):
+            raise ConfigurationError(
+                f"every key of {keys!r} begins with the guard prefix {guard_prefix!r}", hint="Change one of them."
+            )
 
     def cache_key(self, change: Change) -> str:
         """The cache key of the changed item.

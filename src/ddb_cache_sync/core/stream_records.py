@@ -4,6 +4,7 @@ An image is checked when it is walked, once: by `decode_stream_event` for those 
 encoding for those who replicate.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import isfinite
@@ -25,6 +26,7 @@ _VIEW_TYPES: Final[Mapping[str | None, ViewType | None]] = {
     "OLD_IMAGE": "OLD_IMAGE",
     "NEW_AND_OLD_IMAGES": "NEW_AND_OLD_IMAGES",
 }
+_SERVICE: Final = re.compile(r"aws:[a-z0-9-]{1,32}").fullmatch
 _TTL_PRINCIPAL: Final = "dynamodb.amazonaws.com"
 
 
@@ -177,8 +179,16 @@ def malformed(raw: Any, where: str | None = None) -> RecordError:
         where: How to name a record that has no sequence number, such as `Records[3]`.
     """
     number = sequence_number_of(raw)
-    problem = fault_in(raw) or "malformed"
+    problem = _foreign_source(raw) or fault_in(raw) or "malformed"
     return RecordError(problem if number or where is None else f"{where}: {problem}", sequence_number=number)
+
+
+def _foreign_source(raw: Any) -> str | None:
+    """What is wrong with a record of another service; None for one of DynamoDB, or of who knows whom."""
+    source = (raw.get("eventSource") or raw.get("EventSource")) if isinstance(raw, Mapping) else None
+    if source in (None, "aws:dynamodb") or not isinstance(source, str) or not _SERVICE(source):
+        return None
+    return f"eventSource: {source}, not aws:dynamodb. Invoke the function from the table's stream"
 
 
 def fault_in(raw: Any) -> str | None:

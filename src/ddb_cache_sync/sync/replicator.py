@@ -52,6 +52,12 @@ class Replicator:
         on_report: Callable[[ApplyReport], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if not callable(keys):
+            raise ConfigurationError(
+                f"keys is a {type(keys).__name__}", hint="Write KeyTemplate(...), or give a callable."
+            )
+        if encoding is not None and not callable(getattr(encoding, "encode", None)):
+            raise ConfigurationError(f"encoding is a {type(encoding).__name__}", hint="Write JsonEncoding().")
         self._cache = cache_of(cache, guard_ttl_seconds)
         self._projection = Projection(keys, encoding, guard_prefix)
         self._label_ms = stream_label_ms(stream_label)
