@@ -14,7 +14,9 @@ from handler import handler
 from ddb_cache_sync.local.event_source_mapping import EventSourceMapping
 from ddb_cache_sync.table.clients import dynamodb_client, streams_client
 
-[table] = sys.argv[1:]
+if len(sys.argv) != 2:
+    sys.exit("usage: python examples/run_on_this_machine.py TABLE")
+table = sys.argv[1]
 stream_arn = dynamodb_client().describe_table(TableName=table)["Table"]["LatestStreamArn"]
 with EventSourceMapping(streams_client(), stream_arn, handler) as mapping:
     mapping.drain()

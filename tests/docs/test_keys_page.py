@@ -3,9 +3,10 @@
 import json
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
-from tests.docs.markdown import ROOT, blocks, code_span, rows
+from tests.docs.markdown import ROOT, blocks, code_span, marked, rows
 
 from ddb_cache_sync import Image, ItemKey, KeyMapping, KeyTemplate, Remove, Version
 from ddb_cache_sync.core.guards import guard_key
@@ -35,6 +36,17 @@ def test_each_guard_is_what_the_code_gives(cache_key: str, guard: str) -> None:
 def test_the_longest_key_is_as_long_as_the_page_says() -> None:
     """In bytes."""
     assert f"of more than {DEFAULT_MAX_KEY_BYTES:,} bytes" in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_mapping_of_ones_own_works() -> None:
+    """As the page writes it; what it warns of is refused."""
+    namespace: dict[str, Any] = {}
+    exec(marked(PAGE, "run: tests/docs/test_keys_page.py"), namespace)
+    key = {"userId": {"S": "u1"}}
+    assert key_of(namespace["keys"], key) == "mine:u1"
+    for text in (lambda change: f"mine:{change.key}", lambda change: f"mine:{change.key.attributes}"):
+        with pytest.raises(TypeError):
+            key_of(text, key)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")

@@ -8,7 +8,7 @@ from tests.docs.markdown import PAGES, ROOT, anchors, blocks, links
 RUN = {"run", "demo line", "test line", "example: handler"}
 """Markers of what some test, or .ci/run, runs."""
 RUN_KINDS = ("run: ", "file: ")
-ALL_PYTHON_IS_RUN = {ROOT / "docs" / "how-to" / "test-your-handler.md"}
+ALL_IS_RUN = {ROOT / "docs" / "how-to" / "test-your-handler.md"}
 
 
 def name(page: Path) -> str:
@@ -32,7 +32,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 def test_every_block_of_code_is_run_or_says_why_not(page: Path) -> None:
     """By its marker; plain text is no code."""
     for block in blocks(page):
-        if block.language == "text" or (block.language == "python" and page in ALL_PYTHON_IS_RUN and not block.marker):
+        if block.language == "text" or page in ALL_IS_RUN:
             continue
         marker = block.marker or ""
         assert marker in RUN or marker.startswith((*RUN_KINDS, "not run: ")), block.code
