@@ -29,17 +29,25 @@ def client(redis_client: redis.Redis, redis_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-def test_connections_closed_by_another_thread_lose_nothing(client: redis.Redis) -> None:
-    """redis-py connects anew by itself; replies that are left over are not taken for those of other commands."""
+def test_connections_closed_by_another_thread_lose_nothing(client: redis.Redis, redis_client: redis.Redis) -> None:
+    """redis-py connects anew by itself; replies that are left over are not taken for those of other commands.
+
+    So that something is really lost: replies are waiting unread, and commands unread by a server that pauses.
+    """
     closed: list[bool] = []
 
     class ClosesInTheMiddle(JsonEncoding):
         def encode(self, item: Image) -> bytes:
-            if item["id"] == "500" and not closed:
+            if item["id"] == "200" and not closed:
+                while not redis_client.exists("T:1"):
+                    pass  # the first calls are on their way
+                redis_client.execute_command("CLIENT", "PAUSE", 5000, "WRITE")  # type: ignore[no-untyped-call]
+            if item["id"] == "600" and not closed:
+                closed.append(True)
                 thread = threading.Thread(target=client.connection_pool.disconnect)
                 thread.start()
                 thread.join()
-                closed.append(True)
+                redis_client.execute_command("CLIENT", "UNPAUSE")  # type: ignore[no-untyped-call]
             return super().encode(item)
 
     records = [

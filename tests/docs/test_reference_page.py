@@ -1,0 +1,78 @@
+"""The reference names what the code has, all of it and no more."""
+
+import dataclasses
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+from tests.cli.programs import COMMAND
+from tests.docs.markdown import ROOT, rows
+
+from ddb_cache_sync import ApplyReport, Failure, ItemKey, Outcome, Remove, StreamRecord, Upsert
+from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
+from ddb_cache_sync.sync.preview import Preview
+
+PAGE = ROOT / "docs" / "reference.md"
+EVENT = str(ROOT / "examples" / "event.json")
+
+
+def spans(text: str) -> list[str]:
+    """Every code span."""
+    return re.findall(r"`([^`]*)`", text)
+
+
+def named(heading: str) -> list[str]:
+    """The names in the first column of the table with this heading."""
+    return [name for row in rows(PAGE, f"`{heading}`") for name in spans(row[0])]
+
+
+def fields(kind: type[Any]) -> list[str]:
+    """The fields of a dataclass or named tuple, then its properties."""
+    if dataclasses.is_dataclass(kind):
+        names = [each.name for each in dataclasses.fields(kind)]
+    else:
+        names = [*kind._fields]
+    return names + [name for name, each in vars(kind).items() if isinstance(each, property)]
+
+
+@pytest.mark.parametrize(
+    "kind", [ApplyReport, Failure, StreamRecord, Upsert, Remove, ItemKey], ids=lambda it: it.__name__
+)
+def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
+    """In the code's order."""
+    assert named(kind.__name__) == fields(kind)
+
+
+def test_the_outcomes_are_those_of_the_code() -> None:
+    """Names and texts."""
+    assert [(*spans(name), *spans(text)) for name, text, _ in rows(PAGE, "`Outcome`")] == [
+        (each.name, each.value) for each in Outcome
+    ]
+
+
+@pytest.mark.servers
+def test_the_json_of_apply_is_as_the_page_says(redis_url: str) -> None:
+    """As the command prints it."""
+    printed = subprocess.run(
+        [COMMAND, "apply", EVENT, "--json", "--redis-url", redis_url], check=True, capture_output=True
+    ).stdout
+    assert sorted(named("apply --json")) == sorted(json.loads(printed))
+
+
+def test_the_json_of_a_dry_run_is_as_the_page_says() -> None:
+    """As the command prints it, and as its type has it."""
+    printed = subprocess.run([COMMAND, "apply", EVENT, "--json", "--dry-run"], check=True, capture_output=True).stdout
+    shown = json.loads(printed)
+    assert [*shown] == ["records"]
+    assert named("apply --dry-run --json") == [*shown["records"][0]] == fields(Preview)
+
+
+def test_the_json_of_the_demo_is_as_the_page_says() -> None:
+    """Its report, and with `--keep` the addresses."""
+    report = DemoReport(0, 0, 0, 0, 0, 0, 0, {}, LagMs(0.0, 0.0), 0.0).to_json()
+    assert named("demo --json") == [*report, "addresses"]
+    described = {name: spans(meaning) for row, meaning in rows(PAGE, "`demo --json`") for name in spans(row)}
+    assert described["lag_ms"] == [*report["lag_ms"]]
+    assert described["addresses"] == ["--keep", *fields(Addresses)]
