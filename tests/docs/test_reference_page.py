@@ -30,10 +30,7 @@ def named(heading: str) -> list[str]:
 
 def fields(kind: type[Any]) -> list[str]:
     """The fields of a dataclass or named tuple, then its properties."""
-    if dataclasses.is_dataclass(kind):
-        names = [each.name for each in dataclasses.fields(kind)]
-    else:
-        names = [*kind._fields]
+    names = [each.name for each in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else [*kind._fields]
     return names + [name for name, each in vars(kind).items() if isinstance(each, property)]
 
 
