@@ -3,6 +3,7 @@
 from ddb_cache_sync.aws_lambda import apply_stream_event
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.contract import Cache
+from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Upsert
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
@@ -31,6 +32,7 @@ __all__ = [
     "ConfigurationError",
     "Encoding",
     "Failure",
+    "IamCredentials",
     "Image",
     "ItemKey",
     "JsonEncoding",
@@ -40,6 +42,7 @@ __all__ = [
     "RecordError",
     "Remove",
     "Replicator",
+    "SecretCredentials",
     "StreamRecord",
     "TableError",
     "Upsert",
