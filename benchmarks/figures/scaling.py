@@ -41,7 +41,7 @@ def _batch_sizes(url: str, scale: Scale) -> Table:
         (
             "Each event costs a round trip and a call's overhead once: alone, a record pays for both.",
             "From about 100 on, the server works on the first script calls while the next are encoded.",
-            "A very large event costs more a record; garbage collection, 8 to 9 % at 1,000 as at 10,000, is not the reason.",
+            "A very large event costs more a record. Garbage collection is not why: 8 to 9 % at 1,000 as at 10,000.",
         ),
     )
 
