@@ -1,11 +1,14 @@
 """The Lambda side, up to where the cache begins."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from ddb_cache_sync import ConfigurationError, RecordError, Replicator, apply_stream_event, aws_lambda
+from ddb_cache_sync.cache.contract import WriteResult
+from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.settings import PREFIX
 from ddb_cache_sync.testing import MemoryCache, stream_event, stream_record
 
@@ -13,9 +16,12 @@ from ddb_cache_sync.testing import MemoryCache, stream_event, stream_record
 class Context:
     """The part of Lambda's context that is used."""
 
+    def __init__(self, remaining_ms: int = 30_000) -> None:
+        self.remaining_ms = remaining_ms
+
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the function's time-out."""
-        return 30_000
+        return self.remaining_ms
 
 
 @pytest.fixture
@@ -92,3 +98,21 @@ def test_the_environment_is_read_once_per_process(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(PREFIX + "REDIS_URL", "redis://localhost:2")
     assert aws_lambda._from_environment()[0] is first
     assert margin_ms == 1000
+
+
+@pytest.mark.parametrize(("remaining_ms", "seconds"), [(30_000, 29.0), (2_000, 1.0), (1_000, 0.5), (200, 0.1)])
+def test_a_failing_cache_is_given_up_before_the_time_out(remaining_ms: int, seconds: float) -> None:
+    """A second before it, or at half of what remains where that is less: a healthy cache always has time to answer."""
+    deadlines = []
+
+    class Watched(MemoryCache):
+        def apply(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
+            deadlines.append(deadline)
+            return super().apply(writes, deadline)
+
+    before = time.monotonic()
+    event = stream_event([stream_record({"id": "a"}, {"id": "a"})])
+    assert apply_stream_event(event, Replicator(Watched()), context=Context(remaining_ms)) == {"batchItemFailures": []}
+    [deadline] = deadlines
+    assert deadline is not None
+    assert before + seconds <= deadline <= time.monotonic() + seconds
