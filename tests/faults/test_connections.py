@@ -2,8 +2,10 @@
 
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -13,6 +15,7 @@ from tests.faults.proxy import LOOPBACK, Fault, FaultProxy, Way
 
 from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import RedisCache, cache_of
+from ddb_cache_sync.cache.bounded import waiting_until
 from ddb_cache_sync.cache.connect import SOCKET_SECONDS
 from ddb_cache_sync.cache.topology import Standalone
 from ddb_cache_sync.core.outcomes import Outcome
@@ -187,6 +190,31 @@ def test_a_host_that_never_answers_is_given_up_at_the_deadline(
             cache.apply(writes(3), began + 0.7)
         assert time.monotonic() - began < 1.2
     assert SECRET.decode() not in str(raised.value) + caplog.text
+
+
+def test_a_handshake_is_bound_by_what_is_left_once_the_authorities_are_loaded(
+    mute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading them can take half of a small function's time, and that time counts."""
+    clock = [0.0]
+    told: list[float | None] = []
+    load = ssl.create_default_context
+
+    def slow_load(*arguments: Any, **options: Any) -> ssl.SSLContext:
+        clock[0] += 0.65
+        return load(*arguments, **options)
+
+    def wrap(context: ssl.SSLContext, sock: socket.socket, **_: Any) -> ssl.SSLSocket:
+        told.append(sock.gettimeout())
+        raise TimeoutError
+
+    monkeypatch.setattr(ssl, "create_default_context", slow_load)
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", wrap)
+    client = connect(f"rediss://127.0.0.1:{mute}")
+    assert isinstance(client, redis.Redis)
+    with client, waiting_until(0.7, lambda: clock[0]), pytest.raises(redis.RedisError):
+        client.connection_pool.get_connection()
+    assert told == [pytest.approx(0.05)]
 
 
 def test_a_client_without_time_outs_is_still_bound_once_connected(redis_client: redis.Redis) -> None:

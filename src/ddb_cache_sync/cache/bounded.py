@@ -8,6 +8,7 @@ resolver's own time-out.)
 from __future__ import annotations
 
 import contextlib
+import socket
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,10 +91,28 @@ class _Bounded(redis.Connection):
         super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
 
 
+class _AskedLate(socket.socket):
+    """A socket that tells its time-out when the handshake begins.
+
+    Loading the certificate authorities goes before, and takes so long on a small function that a time-out set ahead of
+    it would run past the deadline.
+    """
+
+    seconds: float | None
+
+    def gettimeout(self) -> float | None:
+        return bounded(self.seconds)
+
+
 class _BoundedTls(_Bounded, redis.SSLConnection):
-    def _wrap_socket_with_ssl(self, sock: Any) -> Any:
-        sock.settimeout(bounded(self.socket_timeout))
-        return super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+    def _wrap_socket_with_ssl(self, sock: socket.socket) -> Any:
+        late = _AskedLate(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        late.seconds = self.socket_timeout
+        try:
+            return super()._wrap_socket_with_ssl(late)  # type: ignore[no-untyped-call]
+        except BaseException:
+            late.close()
+            raise
 
 
 _BOUNDED: Final[dict[type[Any], type[Any]]] = {redis.Connection: _Bounded, redis.SSLConnection: _BoundedTls}
