@@ -8,10 +8,9 @@ from typing import Any, Final, Protocol
 
 from ddb_cache_sync.core.outcomes import BatchResponse
 from ddb_cache_sync.core.stream_records import event_records
-from ddb_cache_sync.sync.replicator import Replicator
+from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator
 
 _LOG: Final = logging.getLogger("ddb_cache_sync")
-_DEADLINE_MARGIN_MS: Final = 1000
 
 
 class LambdaContext(Protocol):
@@ -46,7 +45,7 @@ def apply_stream_event(
         ConfigurationError: The configuration can't be right.
     """
     records = event_records(event)
-    margin_ms = _DEADLINE_MARGIN_MS
+    margin_ms = DEFAULT_DEADLINE_MARGIN_MS
     if replicator is None:
         replicator, margin_ms = _from_environment()
     deadline = None

@@ -14,7 +14,7 @@ from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_S
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
 from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.errors import ConfigurationError
-from ddb_cache_sync.sync.replicator import Replicator, stream_label_ms
+from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator, stream_label_ms
 
 if TYPE_CHECKING:
     from redis.credentials import CredentialProvider
@@ -40,7 +40,7 @@ class Settings(BaseModel):
     allow_plaintext: bool = False
     """Talk to an AWS host without TLS all the same."""
     key_template: str | None = None
-    """The key template, such as `users:{id}`. None: `{table}:{partition key}[:{sort key}]`."""
+    """The key template, such as `users:{id}`. None: the table's name and its primary key (`table_keys`)."""
     encoding: Literal["json"] = "json"
     """The form in which items are stored."""
     guard_prefix: str = DEFAULT_GUARD_PREFIX
@@ -49,7 +49,7 @@ class Settings(BaseModel):
     """How long a guard outlives the change that set it, seconds."""
     stream_label: str | None = None
     """Creation time to put in place of that of the records' own stream; None: their own."""
-    deadline_margin_ms: Annotated[int, Field(ge=0)] = 1000
+    deadline_margin_ms: Annotated[int, Field(ge=0)] = DEFAULT_DEADLINE_MARGIN_MS
     """How long before the function's time-out a failing cache is given up, milliseconds."""
 
     @classmethod

@@ -1,13 +1,11 @@
-"""Waiting between attempts: full jitter, inside a deadline.
-
-Full jitter (a random wait between zero and a growing bound) keeps hundreds of functions that lost the same cache from
-coming back at the same moment: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-"""
+"""Waiting between attempts: full jitter, inside a deadline."""
 
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from ddb_cache_sync.core.backoff import full_jitter_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +23,9 @@ class Backoff:
 
     def wait(self, attempt: int, deadline: float) -> bool:
         """Wait before attempt 1, 2, …; False at once where the wait would not end before the deadline (monotonic)."""
-        bound = min(self.longest_seconds, self.first_seconds * 2 ** min(attempt - 1, 16))
-        seconds = bound * self.fraction()
+        seconds = full_jitter_seconds(
+            attempt, self.fraction(), first_seconds=self.first_seconds, longest_seconds=self.longest_seconds
+        )
         if self.monotonic() + seconds >= deadline:
             return False
         self.sleep(seconds)

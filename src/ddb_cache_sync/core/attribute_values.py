@@ -22,8 +22,7 @@ from ddb_cache_sync.core.numbers import json_number
 
 Scalar: TypeAlias = str | Decimal | bytes | bool | frozenset[str] | frozenset[Decimal] | frozenset[bytes] | None
 Value: TypeAlias = Scalar | dict[str, "Value"] | list["Value"]
-WireValue: TypeAlias = Mapping[str, Any]
-"""One attribute value in DynamoDB JSON: an object with one member, whose name is the type."""
+"""One attribute value as Python has it."""
 
 MAX_NESTING: Final = 32
 """DynamoDB's limit on the depth of an item; nothing deeper can come from a table."""

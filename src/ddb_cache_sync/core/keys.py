@@ -129,7 +129,7 @@ class KeyTemplate:
 
 
 def table_keys(change: Change) -> str:
-    """The default key mapping: `{table}:{partition key}[:{sort key}]`.
+    """The default key mapping: `{table}:` and the key attributes, in alphabetical order of their names.
 
     A stream record does not say which of two key attributes is the partition key, so they are taken in the order of
     their names (`pk` before `sk`); for another order write a `KeyTemplate`.

@@ -10,7 +10,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ddb_cache_sync.core.attribute_values import Image, utf8_text
+from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Upsert, new_tuple
 from ddb_cache_sync.core.versions import StreamArn, Version, label_prefix, sortable_digits
 from ddb_cache_sync.errors import ConfigurationError, RecordError
@@ -89,12 +89,8 @@ def decode_stream_event(event: object) -> list[StreamRecord]:
     for index, raw in enumerate(event_records(event)):
         record = decode_record(raw)
         for image in (record.keys, record.new_image, record.old_image):
-            try:
-                for name in image or ():
-                    utf8_text(name)
-                dict(image or {})
-            except ValueError:
-                raise malformed(raw, f"Records[{index}]") from None
+            if image is not None and image.fault() is not None:
+                raise malformed(raw, f"Records[{index}]")
         decoded.append(record)
     return decoded
 

@@ -6,7 +6,7 @@ is no record's fault and is raised.
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ddb_cache_sync.cache.applier import CacheLike, cache_of
 from ddb_cache_sync.core.encodings import Encoding
@@ -17,6 +17,9 @@ from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.core.versions import parse_stream_label
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.batch import Batch
+
+DEFAULT_DEADLINE_MARGIN_MS: Final = 1000
+"""How long before a function's time-out a failing cache is given up."""
 
 
 class Replicator:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
+from ddb_cache_sync.core.backoff import full_jitter_seconds
 from ddb_cache_sync.errors import TableError
 from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, translate
 from ddb_cache_sync.table.lineage import Shard
@@ -89,8 +90,7 @@ class Backoff:
 
     def seconds(self, attempt: int, fraction: float) -> float:
         """The wait before attempt number `attempt + 1`; `fraction` is the random number, 0 to 1."""
-        exponent = min(attempt - 1, 32)  # no cap in use is 2**32 times its base, and float powers overflow
-        return float(fraction * min(self.cap_seconds, self.base_seconds * 2.0**exponent))
+        return full_jitter_seconds(attempt, fraction, first_seconds=self.base_seconds, longest_seconds=self.cap_seconds)
 
 
 @dataclass(frozen=True, slots=True)
