@@ -8,7 +8,7 @@ import pytest
 
 from ddb_cache_sync import ConfigurationError, RecordError, Replicator, apply_stream_event, aws_lambda
 from ddb_cache_sync.cache.contract import WriteResult
-from ddb_cache_sync.core.projection import Write
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.settings import PREFIX
 from ddb_cache_sync.testing import MemoryCache, stream_event, stream_record
 

@@ -17,8 +17,9 @@ from benchmarks.workbench import Workbench
 from benchmarks.workload import KEYS, Workload, users
 from ddb_cache_sync import Outcome, Replicator, apply_stream_event, connect
 from ddb_cache_sync.cache.contract import WriteResult
-from ddb_cache_sync.core.projection import Projection, Write
+from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.core.stream_records import decode_record
+from ddb_cache_sync.core.writes import Write
 
 
 class NoCache:

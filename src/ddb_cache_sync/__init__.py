@@ -5,10 +5,12 @@ from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.contract import Cache
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.core.attribute_values import Image
-from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Upsert
+from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
+from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
-from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Outcome
+from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Notice, Outcome
+from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.core.stream_records import StreamRecord, decode_stream_event
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import (
@@ -31,6 +33,7 @@ __all__ = [
     "Change",
     "ConfigurationError",
     "Encoding",
+    "Expiry",
     "Failure",
     "IamCredentials",
     "Image",
@@ -38,13 +41,16 @@ __all__ = [
     "JsonEncoding",
     "KeyMapping",
     "KeyTemplate",
+    "Notice",
     "Outcome",
+    "Projection",
     "RecordError",
     "Remove",
     "Replicator",
     "SecretCredentials",
     "StreamRecord",
     "TableError",
+    "Touch",
     "Upsert",
     "Version",
     "apply_stream_event",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ddb_cache_sync.cache.backoff import Backoff
 from ddb_cache_sync.core.guards import guard_key
-from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.core.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +23,10 @@ SECRET = b"swordfish-4711"
 # The smallest permissions that the applier works with, found by experiment; keys aside.
 APPLY_PERMISSIONS = ("+evalsha", "+script|load", "+set", "+del")
 FILL_PERMISSIONS = ("+evalsha", "+script|load", "+set", "+exists")
+HASH_PERMISSIONS = ("+hset", "+del")
+EXPIRY_PERMISSIONS = ("+pexpireat",)
+REFRESH_PERMISSIONS = ("+exists",)
+"""In addition, for what not everybody uses."""
 CLUSTER_PERMISSIONS = ("+cluster|slots", "+command", "+asking")
 """In addition, on a cluster: to learn the slots, and to follow a slot that is being moved."""
 
@@ -45,6 +49,11 @@ def held(get: Callable[[str], bytes | None], expected: Iterable[Write]) -> bool:
 def getter(client: redis.Redis | redis.RedisCluster) -> Callable[[str], bytes | None]:
     """GET."""
     return lambda key: cast("bytes | None", client.get(key))
+
+
+def any_getter(client: redis.Redis | redis.RedisCluster) -> Callable[[str], Any]:
+    """GET, or HGETALL where the key holds a hash."""
+    return lambda key: client.hgetall(key) if client.type(key) == b"hash" else client.get(key)
 
 
 def calls(client: redis.Redis, command: str) -> int:

@@ -62,6 +62,8 @@ def test_json_is_one_object_on_stdout(cli: Cli, redis_client: redis.Redis, redis
         "filtered": 0,
         "failed": 0,
         "failures": [],
+        "notices": [],
+        "ttl_removals": 0,
         "lag_seconds": None,
         "batchItemFailures": [],
     }

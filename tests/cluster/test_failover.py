@@ -17,7 +17,7 @@ from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.cache.contract import Cache
 from ddb_cache_sync.core.outcomes import Outcome
-from ddb_cache_sync.core.projection import Write
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheUnavailable
 from ddb_cache_sync.local.embedded import EmbeddedCluster, embedded_cluster
 

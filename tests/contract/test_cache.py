@@ -1,6 +1,8 @@
 """One contract, kept by the model in memory, by fakeredis, by a real Valkey, a Redis and a cluster."""
 
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import fakeredis
 import pytest
@@ -9,9 +11,12 @@ from tests.cache.debian import needs_redis_server, redis_server
 from tests.cache.support import (
     APPLY_PERMISSIONS,
     CLUSTER_PERMISSIONS,
+    EXPIRY_PERMISSIONS,
     FILL_PERMISSIONS,
+    HASH_PERMISSIONS,
+    REFRESH_PERMISSIONS,
+    any_getter,
     as_applier,
-    getter,
     limit,
 )
 
@@ -21,14 +26,21 @@ from ddb_cache_sync.cache.contract import Cache
 from ddb_cache_sync.cache.topology import Standalone
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.outcomes import Outcome
-from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheError, CacheUnavailable
 from ddb_cache_sync.local.embedded import EmbeddedCluster
 from ddb_cache_sync.testing import MemoryCache
 
 LABEL = 1_745_415_436_991
-Get = Callable[[str], bytes | None]
+PERMISSIONS = {
+    *APPLY_PERMISSIONS,
+    *FILL_PERMISSIONS,
+    *HASH_PERMISSIONS,
+    *EXPIRY_PERMISSIONS,
+    *REFRESH_PERMISSIONS,
+}
+Get = Callable[[str], Any]
 
 
 def write(key: str, sequence_number: int | str, value: bytes | None, label: int = LABEL) -> Write:
@@ -38,21 +50,26 @@ def write(key: str, sequence_number: int | str, value: bytes | None, label: int 
 @pytest.fixture
 def memory() -> tuple[Cache, Get]:
     cache = MemoryCache()
-    return cache, cache.values.get
+
+    def get(key: str) -> Any:
+        value = cache.values.get(key)
+        return {name.encode(): each for name, each in value.items()} if isinstance(value, dict) else value
+
+    return cache, get
 
 
 @pytest.fixture
 def fake() -> Iterator[tuple[Cache, Get]]:
     with fakeredis.FakeRedis() as client:
-        yield cache_of(client, 60), getter(client)
+        yield cache_of(client, 60), any_getter(client)
 
 
 @pytest.fixture
 def valkey(redis_url: str, redis_client: redis.Redis) -> Iterator[tuple[Cache, Get]]:
     """Give a server's cache, used with the smallest permissions."""
-    limit(redis_client, {*APPLY_PERMISSIONS, *FILL_PERMISSIONS})
+    limit(redis_client, PERMISSIONS)
     with connect(as_applier(redis_url)) as client:
-        yield cache_of(client, 60), getter(redis_client)
+        yield cache_of(client, 60), any_getter(redis_client)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +83,9 @@ def own_redis(own_redis_url: str) -> Iterator[tuple[Cache, Get]]:
     """Give the cache of the machine's own Redis, used with the smallest permissions."""
     with redis.Redis.from_url(own_redis_url) as server:
         server.flushall()
-        limit(server, {*APPLY_PERMISSIONS, *FILL_PERMISSIONS})
+        limit(server, PERMISSIONS)
         with connect(as_applier(own_redis_url)) as client:
-            yield cache_of(client, 60), getter(server)
+            yield cache_of(client, 60), any_getter(server)
 
 
 @pytest.fixture
@@ -76,9 +93,9 @@ def of_cluster(cluster: EmbeddedCluster, cluster_client: redis.RedisCluster) -> 
     """Give a cluster's cache, used with the smallest permissions."""
     for node in cluster.nodes:
         with redis.Redis(port=node.port) as server:
-            limit(server, {*APPLY_PERMISSIONS, *FILL_PERMISSIONS, *CLUSTER_PERMISSIONS})
+            limit(server, PERMISSIONS | {*CLUSTER_PERMISSIONS})
     with connect(as_applier(cluster.url) + "?cluster=true") as client:
-        yield cache_of(client, 60), getter(cluster_client)
+        yield cache_of(client, 60), any_getter(cluster_client)
 
 
 CACHES = [
@@ -110,6 +127,71 @@ def test_an_upsert_stores_the_value_and_nothing_else_under_the_key(cache: Cache,
     """A reader's GET gives exactly the encoded item."""
     assert cache.apply([write("users:42", 1, b'{"id":"42"}')]) == [Outcome.APPLIED]
     assert get("users:42") == b'{"id":"42"}'
+
+
+def test_a_hash_is_stored_as_its_fields(cache: Cache, get: Get) -> None:
+    """Those of an earlier value are gone with it, in the same step."""
+    cache.apply([write("k", 1, None)._replace(value={"a": b"1", "b": b"2"})])
+    assert get("k") == {b"a": b"1", b"b": b"2"}
+    cache.apply([write("k", 2, None)._replace(value={"b": b"3", "\u00e9": b""})])
+    assert get("k") == {b"b": b"3", "\u00e9".encode(): b""}
+
+
+def test_a_hash_may_have_as_many_fields_as_a_request_has_room_for(cache: Cache, get: Get) -> None:
+    """Together with others that go with it."""
+    fields = {f"f{n:04d}": b"%d" % n for n in range(1_900)}
+    writes = [write(f"k{n}", 1, b"v")._replace(value=fields if n in {3, 4} else b"v") for n in range(30)]
+    assert cache.apply(writes) == [Outcome.APPLIED] * 30
+    assert get("k3") == get("k4") == {name.encode(): content for name, content in fields.items()}
+    assert get("k5") == b"v"
+
+
+def test_a_key_of_another_type_is_replaced(cache: Cache, get: Get) -> None:
+    """Whatever encoding wrote it."""
+    cache.apply([write("k", 1, b"v")])
+    cache.apply([write("k", 2, None)._replace(value={"a": b"1"})])
+    assert get("k") == {b"a": b"1"}
+    cache.apply([write("k", 3, b"v")])
+    assert get("k") == b"v"
+
+
+@pytest.mark.parametrize("value", [b"v", {"a": b"1"}], ids=["string", "hash"])
+def test_only_what_is_cached_is_refreshed(cache: Cache, get: Get, value: Any) -> None:
+    """The guard is kept all the same: what is older can't come later."""
+    refresh = write("k", 2, None)._replace(value=value, only_cached=True)
+    assert cache.apply([refresh]) == [Outcome.APPLIED]
+    assert get("k") is None
+    assert cache.apply([write("k", 1, b"old")]) == [Outcome.STALE]
+    cache.apply([write("k", 3, b"cached")])
+    assert cache.apply([refresh._replace(version=Version.of(LABEL, "4"))]) == [Outcome.APPLIED]
+    assert get("k") == (value if isinstance(value, bytes) else {b"a": b"1"})
+
+
+@pytest.mark.parametrize("value", [b"v", {"a": b"1"}], ids=["string", "hash"])
+def test_a_value_expires_and_its_guard_does_not(cache: Cache, get: Get, value: Any) -> None:
+    """So nothing late brings it back."""
+    at_ms = int(time.time() * 1000) + 100
+    assert cache.apply([write("k", 2, None)._replace(value=value, expires_at_ms=at_ms)]) == [Outcome.APPLIED]
+    assert get("k") is not None
+    while time.time() * 1000 <= at_ms + 1:
+        time.sleep(0.01)
+    if isinstance(cache, MemoryCache):
+        cache.expire(time.time())
+    assert get("k") is None
+    assert cache.apply([write("k", 1, b"old")]) == [Outcome.STALE]
+    assert get("k") is None
+
+
+def test_a_value_written_without_an_expiry_stays(cache: Cache, get: Get) -> None:
+    """Though the one before would have expired."""
+    far_ms = int(time.time() * 1000) + 50
+    cache.apply([write("k", 1, b"v")._replace(expires_at_ms=far_ms)])
+    cache.apply([write("k", 2, b"w")])
+    while time.time() * 1000 <= far_ms + 1:
+        time.sleep(0.01)
+    if isinstance(cache, MemoryCache):
+        cache.expire(time.time())
+    assert get("k") == b"w"
 
 
 def test_a_removal_deletes_the_key(cache: Cache, get: Get) -> None:

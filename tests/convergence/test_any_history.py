@@ -9,8 +9,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from ddb_cache_sync import CacheUnavailable, JsonEncoding, KeyTemplate, Replicator, decode_stream_event
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import ItemKey, Upsert
-from ddb_cache_sync.core.projection import Projection, Write
+from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.testing import MemoryCache, MemoryTable, attribute_value
 from ddb_cache_sync.testing.events import attributes
 

@@ -15,8 +15,8 @@ import redis
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.cache.scripts import APPLY
 from ddb_cache_sync.core.guards import guard_key
-from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheUnavailable
 from ddb_cache_sync.testing import MemoryCache
 

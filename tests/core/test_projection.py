@@ -5,8 +5,22 @@ from typing import Any
 
 import pytest
 
-from ddb_cache_sync import Change, ConfigurationError, Image, ItemKey, KeyTemplate, RecordError, Remove, Upsert, Version
-from ddb_cache_sync.core.projection import Projection, Write
+from ddb_cache_sync import (
+    Change,
+    ConfigurationError,
+    Expiry,
+    Image,
+    ItemKey,
+    KeyTemplate,
+    Projection,
+    RecordError,
+    Remove,
+    Touch,
+    Upsert,
+    Version,
+)
+from ddb_cache_sync.core.projection import Mode
+from ddb_cache_sync.core.writes import Write
 
 VERSION = Version.of(1745415436991, "111")
 KEY = ItemKey("T", Image({"id": {"S": "a"}}))
@@ -82,11 +96,78 @@ def test_a_key_mapping_that_raises_makes_a_poison_record(error: Exception) -> No
         Projection(raises(error)).cache_key(UPSERT)
 
 
-@pytest.mark.parametrize("given", [None, "SECRET", 1, ["SECRET"], {"SECRET": 1}, bytearray(b"SECRET")])
+@pytest.mark.parametrize("given", ["SECRET", 1, ["SECRET"], bytearray(b"SECRET")])
 def test_rubbish_from_an_encoding_makes_a_poison_record(given: Any) -> None:
-    """None above all: it would delete the cache key."""
+    """It could not be stored."""
     with pytest.raises(RecordError, match=f"^the encoding gave a {type(given).__name__}, not bytes$"):
         Projection(encoding=EncodingOf(lambda _: given)).write("k", UPSERT)
+
+
+@pytest.mark.parametrize("given", [{}, {"SECRET": 1}, {b"SECRET": b""}, {"SECRET": "SECRET"}])
+def test_a_hash_is_text_with_bytes_and_has_fields(given: Any) -> None:
+    """A hash without fields is no key."""
+    with pytest.raises(RecordError, match=r"^the encoding gave a hash "):
+        Projection(encoding=EncodingOf(lambda _: given)).write("k", UPSERT)
+
+
+def test_an_item_without_a_value_has_no_key() -> None:
+    """What the encoding can't see of it, no reader should."""
+    write = Projection(encoding=EncodingOf(lambda _: None)).write("k", UPSERT)
+    assert write == Write("k", "~v:{k}", VERSION, None, left_out=True)
+
+
+def test_in_mode_invalidate_a_change_deletes_the_key() -> None:
+    """Whatever the item is now, and also where the stream does not say it."""
+    projection = Projection(mode="invalidate")
+    for change in (UPSERT, REMOVE, Touch(KEY, VERSION)):
+        assert projection.cache_key(change) == "T:a"
+        assert projection.write("T:a", change) == Write("T:a", "~v:{T:a}", VERSION, None)
+
+
+def test_in_mode_refresh_a_value_is_written_where_the_key_exists() -> None:
+    """A removal deletes it as ever."""
+    projection = Projection(mode="refresh")
+    assert projection.write("k", UPSERT) == Write("k", "~v:{k}", VERSION, b'{"id":"a","n":1}', only_cached=True)
+    assert projection.write("k", REMOVE) == Write("k", "~v:{k}", VERSION, None)
+
+
+@pytest.mark.parametrize("mode", ["replicate", "refresh"])
+def test_a_stream_without_new_images_serves_no_other_mode(mode: Mode) -> None:
+    """No record of it could be applied, so it is not the record's fault."""
+    with pytest.raises(ConfigurationError, match=r"no new image.*NEW_IMAGE.*invalidate"):
+        Projection(mode=mode).cache_key(Touch(KEY, VERSION))
+
+
+def test_a_value_expires_with_its_item() -> None:
+    """In the same step as it is written."""
+    item = Image({"id": {"S": "a"}, "expires_at": {"N": "2000"}})
+    projection = Projection(expiry=Expiry("expires_at"))
+    write = projection.write("k", Upsert(KEY, VERSION, item), now=1999.0)
+    assert (write.value, write.expires_at_ms) == (b'{"expires_at":2000,"id":"a"}', 2_000_000)
+
+
+def test_an_item_that_has_expired_is_gone() -> None:
+    """Though DynamoDB may take days to remove it. It is not left out: the cache holds what the table says."""
+    item = Image({"id": {"S": "a"}, "expires_at": {"N": "2000"}})
+    write = Projection(expiry=Expiry("expires_at")).write("k", Upsert(KEY, VERSION, item), now=2000.0)
+    assert write == Write("k", "~v:{k}", VERSION, None)
+
+
+def test_a_bad_time_to_live_is_noticed_and_not_obeyed() -> None:
+    """DynamoDB does not obey it either."""
+    item = Image({"id": {"S": "a"}, "expires_at": {"S": "SECRET"}})
+    write = Projection(expiry=Expiry("expires_at")).write("k", Upsert(KEY, VERSION, item), now=2000.0)
+    assert (write.value is None, write.expires_at_ms) == (False, None)
+    assert write.notice == "expires_at: a time to live that is not a number; it does not expire"
+
+
+def test_removals_by_time_to_live_can_be_kept() -> None:
+    """For a cache that remembers what the table forgets."""
+    by_ttl = Remove(KEY, VERSION, by_ttl=True)
+    assert not Projection().leaves_out(by_ttl)
+    keeping = Projection(keep_ttl_removals=True)
+    assert keeping.leaves_out(by_ttl)
+    assert not keeping.leaves_out(REMOVE)
 
 
 @pytest.mark.parametrize("error", [ValueError("SECRET"), KeyError("SECRET"), TypeError(), RecursionError()])

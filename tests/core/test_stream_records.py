@@ -15,11 +15,12 @@ from ddb_cache_sync import (
     RecordError,
     Remove,
     StreamRecord,
+    Touch,
     Upsert,
     Version,
     decode_stream_event,
 )
-from ddb_cache_sync.core.stream_records import decode_record, event_records, sequence_number_of
+from ddb_cache_sync.core.stream_records import decode_change, decode_record, event_records, sequence_number_of
 from ddb_cache_sync.core.wire import fault
 from ddb_cache_sync.testing import stream_event, stream_record
 
@@ -57,13 +58,13 @@ def test_an_insert_and_an_update_are_upserts() -> None:
     """The cache does not care whether the item is new."""
     for old in (None, {"id": "a"}):
         decoded = decode(stream_record({"id": "a"}, {"id": "a"}, old))
-        assert decoded.to_change() == Upsert(("T", {"id": "a"}), decoded.version, {"id": "a"})  # type: ignore[arg-type]
+        assert decoded.to_change() == Upsert(("T", {"id": "a"}), decoded.version, {"id": "a"}, old)  # type: ignore[arg-type]
 
 
 def test_a_removal_is_a_remove() -> None:
     """It needs no image."""
     decoded = decode(stream_record({"id": "a"}, None, {"id": "a"}))
-    assert decoded.to_change() == Remove(("T", {"id": "a"}), decoded.version)  # type: ignore[arg-type]
+    assert decoded.to_change() == Remove(("T", {"id": "a"}), decoded.version, {"id": "a"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("source", ["event", "list", "tuple"])
@@ -108,12 +109,20 @@ def test_an_image_without_attributes_is_an_empty_item() -> None:
 
 
 @pytest.mark.parametrize("view_type", ["KEYS_ONLY", "OLD_IMAGE"])
-def test_a_view_type_without_new_images_is_a_wrong_configuration(view_type: str) -> None:
-    """No record of such a stream could be applied, so it is not the record's fault."""
+def test_an_upsert_from_a_stream_without_new_images_is_a_touch(view_type: str) -> None:
+    """That the item changed is known, what it is now is not."""
     raw = record(StreamViewType=view_type)
     del raw["dynamodb"]["NewImage"]
-    with pytest.raises(ConfigurationError, match=f"{view_type}, which carries no new image.*NEW_IMAGE"):
-        decode(raw).to_change()
+    decoded = decode(raw)
+    assert decoded.to_change() == Touch(("T", {"id": "a"}), decoded.version)  # type: ignore[arg-type]
+
+
+def test_what_old_global_tables_add_to_each_item_is_left_out() -> None:
+    """Attributes that begin with `aws:rep:` are DynamoDB's own."""
+    added = {"aws:rep:deleting": {"BOOL": False}, "aws:rep:updatetime": {"N": "1"}, "aws:rep:updateregion": {"S": "r"}}
+    decoded = decode(record(NewImage={"id": {"S": "a"}} | added, OldImage={"id": {"S": "b"}} | added))
+    assert contents(decoded.new_image) == {"id": "a"}
+    assert contents(decoded.old_image) == {"id": "b"}
 
 
 @pytest.mark.parametrize("view_type", ["NEW_IMAGE", "NEW_AND_OLD_IMAGES", None])
@@ -305,6 +314,23 @@ def test_every_well_formed_record_is_read(raw: dict[str, Any]) -> None:
     assert decoded.version == Version.of(LABEL_MS, body["SequenceNumber"])
     assert (decoded.new_image is None) == (body.get("NewImage") is None)
     assert fault(raw) is None
+
+
+@given(records())
+def test_a_change_decoded_at_once_is_the_same(raw: dict[str, Any]) -> None:
+    """Without what nobody asked for."""
+    decoded = decode(raw)
+    try:
+        change = decoded.to_change()
+    except RecordError:
+        with pytest.raises(RecordError):
+            decode_change(raw)
+        return
+    without_old = change if isinstance(change, Touch) else change._replace(old=None)
+    assert decode_change(raw) == (without_old, decoded.created_at)
+    has_old = decoded.old_image is not None or decoded.event_name == "INSERT"
+    if has_old and decoded.view_type in {None, "NEW_AND_OLD_IMAGES"}:
+        assert decode_change(raw, old_images=True) == (change, decoded.created_at)
 
 
 @settings(max_examples=300)

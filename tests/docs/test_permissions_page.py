@@ -12,7 +12,7 @@ from tests.docs.markdown import ROOT, marked
 from ddb_cache_sync import CacheError, Outcome, Replicator, Version, connect
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key
-from ddb_cache_sync.core.projection import Write
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.local.embedded import embedded_cluster
 from ddb_cache_sync.testing import stream_record
 

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.programs import COMMAND
 from tests.docs.markdown import ROOT, rows
 
-from ddb_cache_sync import ApplyReport, Failure, ItemKey, Outcome, Remove, StreamRecord, Upsert
+from ddb_cache_sync import ApplyReport, Failure, ItemKey, Notice, Outcome, Remove, StreamRecord, Touch, Upsert
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
 from ddb_cache_sync.sync.preview import Preview
 
@@ -35,7 +35,7 @@ def fields(kind: type[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "kind", [ApplyReport, Failure, StreamRecord, Upsert, Remove, ItemKey], ids=lambda it: it.__name__
+    "kind", [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey], ids=lambda it: it.__name__
 )
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""

@@ -14,8 +14,8 @@ from ddb_cache_sync.cache.backoff import Backoff
 from ddb_cache_sync.cache.topology import Standalone, topology_of
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.outcomes import Outcome
-from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.testing import stream_record
 
 pytestmark = pytest.mark.servers

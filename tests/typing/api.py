@@ -27,6 +27,7 @@ from ddb_cache_sync import (
     Replicator,
     StreamRecord,
     TableError,
+    Touch,
     Upsert,
     Version,
     apply_stream_event,
@@ -83,7 +84,7 @@ def decoded(event: object) -> list[Image | None]:
         change: Change = record.to_change()
         if isinstance(change, Upsert):
             assert_type(change.item, Image)
-        elif isinstance(change, Remove):
+        elif isinstance(change, Remove | Touch):
             assert_type(change.key, ItemKey)
         else:
             assert_never(change)

@@ -12,7 +12,7 @@ from ddb_cache_sync.cache.bounded import waiting_until
 from ddb_cache_sync.cache.contract import Cache, WriteResult
 from ddb_cache_sync.cache.replies import code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
-from ddb_cache_sync.cache.scripts import APPLY, FILL, apply_command, fill_command
+from ddb_cache_sync.cache.scripts import APPLY, FILL, apply_command, arguments_of, fill_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, topology_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
@@ -20,13 +20,15 @@ from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ddb_cache_sync.core.projection import Write
+    from ddb_cache_sync.core.writes import Write
 
 CacheLike: TypeAlias = redis.Redis | redis.RedisCluster | Cache
 """A client, or anything that keeps the contract of `Cache`."""
 
 DEFAULT_RETRY_SECONDS: Final = 10.0
 """How long a failing cache is tried again where no deadline is given."""
+
+_MOST_ARGUMENTS: Final = 3_700  # 3,999 in a request to ElastiCache Serverless, less those of 25 other writes
 
 _LOG: Final = logging.getLogger("ddb_cache_sync")
 
@@ -104,16 +106,22 @@ class RedisCache:
             _LOG.warning("the cache's nodes can't be learned (%s)", code_of(error))
 
     def _calls(self, writes: Iterable[Write]) -> Iterator[Call]:
-        """The writes, as many in a call as the topology allows."""
+        """The writes, as many in a call as the topology and the length of a request allow."""
         most = self._topology.keys_per_script
         chunk: list[Write] = []
-        place = 0
+        place = long = 0
         for write in writes:
+            if type(write.value) is dict:  # a hash may take as many arguments as a request can have
+                long += arguments_of(write)
+                if chunk and long > _MOST_ARGUMENTS:
+                    yield Call(place, chunk)
+                    place += len(chunk)
+                    chunk, long = [], arguments_of(write)
             chunk.append(write)
             if len(chunk) == most:
                 yield Call(place, chunk)
                 place += most
-                chunk = []
+                chunk, long = [], 0
         if chunk:
             yield Call(place, chunk)
 

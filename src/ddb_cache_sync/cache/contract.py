@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from ddb_cache_sync.core.outcomes import Outcome
-from ddb_cache_sync.core.projection import Write
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheError
 
 WriteResult: TypeAlias = Literal[Outcome.APPLIED, Outcome.STALE] | CacheError

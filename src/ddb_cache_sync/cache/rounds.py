@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import redis
 
     from ddb_cache_sync.cache.contract import WriteResult
-    from ddb_cache_sync.core.projection import Write
+    from ddb_cache_sync.core.writes import Write
 
 
 class Call(NamedTuple):

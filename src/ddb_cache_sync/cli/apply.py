@@ -11,8 +11,9 @@ from rich.text import Text
 
 from ddb_cache_sync.cli.console import print_json, print_line, print_problem, print_rows, results
 from ddb_cache_sync.cli.options import EXIT_FAILED, AsJson, EncodingOption, KeyTemplateOption, RedisUrl, settings
-from ddb_cache_sync.core.outcomes import ApplyReport
+from ddb_cache_sync.core.outcomes import ApplyReport, Failure, Notice
 from ddb_cache_sync.core.stream_records import event_records
+from ddb_cache_sync.core.writes import StoredValue
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 from ddb_cache_sync.sync.preview import Preview, preview
 
@@ -61,8 +62,9 @@ def _show_report(report: ApplyReport, *, as_json: bool) -> None:
     else:
         counts = f"{report.applied} applied, {report.stale} stale, {report.failed} failed"
         print_line(results(), f"{report.records} {'record' if report.records == 1 else 'records'}: {counts}")
-    for failure in report.failures:
-        print_problem(f"record {failure.sequence_number}", failure.reason)
+    said: list[Failure | Notice] = [*report.failures, *report.notices]
+    for each in said:
+        print_problem(f"record {each.sequence_number}", each.reason)
 
 
 def _show_previews(previews: list[Preview], *, as_json: bool) -> None:
@@ -73,10 +75,19 @@ def _show_previews(previews: list[Preview], *, as_json: bool) -> None:
         tuple(Text(title, "bold") for title in ("record", "action", "key", "value or reason"))
     ]
     for each in previews:
-        shown = each.reason or (each.value or b"").decode("utf-8", "replace")
+        shown = each.reason or _text(each.value)
         rows.append((each.sequence_number or "?", each.action, each.key or "", shown))
     print_rows(results(), rows)
 
 
 def _plain(each: Preview) -> dict[str, Any]:
-    return each._asdict() | {"value": None if each.value is None else each.value.decode("utf-8", "replace")}
+    if each.value is None or isinstance(each.value, bytes):
+        return each._asdict() | {"value": None if each.value is None else _text(each.value)}
+    return each._asdict() | {"value": {name: _text(content) for name, content in each.value.items()}}
+
+
+def _text(value: StoredValue | None) -> str:
+    """What would be stored, for a person: a hash as JSON."""
+    if value is None or isinstance(value, bytes):
+        return (value or b"").decode("utf-8", "replace")
+    return orjson.dumps({name: _text(content) for name, content in value.items()}).decode()

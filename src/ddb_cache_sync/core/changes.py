@@ -34,6 +34,15 @@ class Upsert(NamedTuple):
     key: ItemKey
     version: Version
     item: Image
+    old: Image | None = None
+    """The item before the change; None where there was none, or nobody asked for it."""
+
+
+class Touch(NamedTuple):
+    """The item was put or updated; what it is now the stream does not carry, by its view type."""
+
+    key: ItemKey
+    version: Version
 
 
 class Remove(NamedTuple):
@@ -41,6 +50,10 @@ class Remove(NamedTuple):
 
     key: ItemKey
     version: Version
+    old: Image | None = None
+    """The item before the change; None where nobody asked for it."""
+    by_ttl: bool = False
+    """DynamoDB's time to live removed it. (Not marked in the other Regions of a global table.)"""
 
 
-Change: TypeAlias = Upsert | Remove
+Change: TypeAlias = Upsert | Remove | Touch

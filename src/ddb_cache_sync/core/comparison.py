@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from ddb_cache_sync.core.writes import StoredValue
+
 
 class Drift(StrEnum):
     """How cache and table disagree about one cache key."""
@@ -15,7 +17,7 @@ class Drift(StrEnum):
     """The cache has the key, the table does not have the item."""
 
 
-def drift(expected: bytes | None, found: bytes | None) -> Drift | None:
+def drift(expected: StoredValue | None, found: StoredValue | None) -> Drift | None:
     """Compare what the table says a key should hold with what it holds; None on either side: nothing. None: equal."""
     if expected == found:
         return None
@@ -24,7 +26,7 @@ def drift(expected: bytes | None, found: bytes | None) -> Drift | None:
     return Drift.ORPHANED if expected is None else Drift.STALE
 
 
-def compare(expected: Mapping[str, bytes], found: Mapping[str, bytes]) -> dict[str, Drift]:
+def compare(expected: Mapping[str, StoredValue], found: Mapping[str, StoredValue]) -> dict[str, Drift]:
     """Every cache key about which the two sides disagree."""
     drifts = {key: drift(expected.get(key), found.get(key)) for key in expected.keys() | found.keys()}
     return {key: kind for key, kind in drifts.items() if kind is not None}

@@ -49,6 +49,16 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A record that was applied, and what is odd about it."""
+
+    sequence_number: str
+    """As delivered."""
+    reason: str
+    """One sentence; attribute and field names at most, no contents."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyReport:
     """What became of the records of one batch. The four counts add up to the records given."""
 
@@ -59,6 +69,10 @@ class ApplyReport:
     """One for each failed record, in the order of the batch."""
     lag_seconds: float | None = None
     """From the batch's earliest change to its end in the cache, whole-second steps; None where no record has a time."""
+    notices: Sequence[Notice] = ()
+    """One for each applied record that has something odd, such as a time to live that was not obeyed."""
+    ttl_removals: int = 0
+    """How many records are removals by DynamoDB's time to live."""
 
     @property
     def failed(self) -> int:

@@ -1,58 +1,112 @@
-"""Projection: from a change to the write that its cache key needs."""
+"""Projection: from a change to the writes that its cache keys need. Pure: no cache, no table, no clock.
 
-from typing import NamedTuple
+The three modes differ in what an upsert writes; a removal deletes the key in all of them, and the guard is kept in all
+of them, so that nothing older can come back:
 
-from ddb_cache_sync.core.changes import Change, Upsert, new_tuple
+| mode | an upsert |
+|---|---|
+| replicate | writes the value |
+| invalidate | deletes the key: readers fill it again |
+| refresh | writes the value where the key exists |
+"""
+
+from typing import Any, Final, Literal, TypeAlias, TypedDict, get_args
+
+from ddb_cache_sync.core.attribute_values import Image
+from ddb_cache_sync.core.changes import Change, Remove, Touch, Upsert, new_tuple
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
+from ddb_cache_sync.core.expiry import Expires, Expiry
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
-from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.core.writes import StoredValue, Write
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError, RecordError
 
+Mode: TypeAlias = Literal["replicate", "invalidate", "refresh"]
 
-class Write(NamedTuple):
-    """What one cache key should hold from this version on."""
+_NEVER: Final = Expires(None)
 
-    key: str
-    guard: str
-    """The guard's key."""
-    version: Version
-    value: bytes | None
-    """The encoded item; None: the key is deleted."""
+
+class ProjectionOptions(TypedDict, total=False):
+    """What a projection can be told; `Projection` says what each means."""
+
+    keys: KeyMapping
+    encoding: Encoding | None
+    mode: Mode
+    expiry: Expiry | None
+    keep_ttl_removals: bool
+    guard_prefix: str
 
 
 class Projection:
-    """Gives the write for a change. Pure: no cache, no table, no clock.
+    """How items become cache keys and values.
 
     Args:
-        keys: The key mapping.
-        encoding: The encoding.
+        keys: The key mapping: a `KeyTemplate`, or any callable from a change to its cache key.
+        encoding: The form in which items are stored. None: `JsonEncoding()`.
         guard_prefix: What every guard key begins with.
+        mode: What an upsert does: `replicate` writes the value, `invalidate` deletes the key, `refresh` writes the
+            value where the key exists.
+        expiry: When values expire. None: never.
+        keep_ttl_removals: Keep what DynamoDB's time to live removes from the table.
+
+    Raises:
+        ConfigurationError: An argument that can't be right.
     """
 
-    __slots__ = ("_encoding", "_guard_prefix", "_keys")
+    __slots__ = ("_encoding", "_expiry", "_guard_prefix", "_keeps_ttl_removals", "_keys", "_plain", "mode")
 
     def __init__(
         self,
         keys: KeyMapping = table_keys,
         encoding: Encoding | None = None,
         guard_prefix: str = DEFAULT_GUARD_PREFIX,
+        *,
+        mode: Mode = "replicate",
+        expiry: Expiry | None = None,
+        keep_ttl_removals: bool = False,
     ) -> None:
-        self._keys = keys
-        self._encoding = encoding or JsonEncoding()
-        self._guard_prefix = check_guard_prefix(guard_prefix)
+        if not callable(keys):
+            raise ConfigurationError(
+                f"keys is a {type(keys).__name__}", hint="Write KeyTemplate(...), or give a callable."
+            )
+        if encoding is not None and not callable(getattr(encoding, "encode", None)):
+            raise ConfigurationError(f"encoding is a {type(encoding).__name__}", hint="Write JsonEncoding().")
+        if mode not in get_args(Mode):
+            raise ConfigurationError(f"mode {mode!r}", hint=f"There are {', '.join(get_args(Mode))}.")
+        self._keys: Final = keys
+        self._encoding: Final = encoding or JsonEncoding()
+        self._guard_prefix: Final = check_guard_prefix(guard_prefix)
         if isinstance(keys, KeyTemplate) and keys.beginning.startswith(guard_prefix):
             raise ConfigurationError(
                 f"every key of {keys!r} begins with the guard prefix {guard_prefix!r}", hint="Change one of them."
             )
+        self.mode: Final = mode
+        self._expiry: Final = expiry
+        self._keeps_ttl_removals: Final = keep_ttl_removals
+        self._plain: Final = mode == "replicate" and expiry is None
+
+    @property
+    def needs_old_images(self) -> bool:
+        """Whether changes must come with their old images."""
+        return False
+
+    def leaves_out(self, change: Change) -> bool:
+        """Whether this change is none of the cache's business: nothing is to be written for it."""
+        return self._keeps_ttl_removals and type(change) is Remove and change.by_ttl
 
     def cache_key(self, change: Change) -> str:
         """The cache key of the changed item.
 
         Raises:
             RecordError: The key mapping failed, or gave no text.
-            ConfigurationError: The key mapping can't be right for this table.
+            ConfigurationError: The key mapping can't be right for this table, or the stream for this mode.
         """
+        if type(change) is Touch and self.mode != "invalidate":
+            raise ConfigurationError(
+                f"the stream of table {change.key.table} has a view type that carries no new image",
+                hint="Make a new stream with NEW_IMAGE or NEW_AND_OLD_IMAGES: a stream keeps its view type. Or use "
+                "mode invalidate, which needs no image.",
+            )
         try:
             key: object = self._keys(change)  # the caller's own code: what it gives is looked at
             if isinstance(key, str) and key and (key.isascii() or key.encode()):
@@ -64,21 +118,60 @@ class Projection:
         found = "an empty key" if key == "" else f"a {type(key).__name__}, not a str"
         raise RecordError(f"the key mapping gave {found}")
 
-    def write(self, cache_key: str, change: Change) -> Write:
+    def write(self, cache_key: str, change: Change, now: float = 0.0) -> Write:
         """The write that brings this cache key to this change.
+
+        Args:
+            cache_key: What `cache_key` gave for the change.
+            change: The change.
+            now: Epoch seconds, for the expiry.
 
         Raises:
             RecordError: The item can't be encoded, or the cache key can have no guard.
         """
         guard = guard_key(cache_key, self._guard_prefix)
-        if not isinstance(change, Upsert):
+        if not isinstance(change, Upsert) or self.mode == "invalidate":
             return Write(cache_key, guard, change.version, None)
+        item = change.item
+        if self._plain:
+            value = self._encoded(item)
+            return new_tuple(Write, (cache_key, guard, change.version, value, None, False, None, value is None, None))
+        expires = _NEVER if self._expiry is None else self._expiry.of(item, cache_key, change.version, now)
+        expired = expires.at_ms is not None and expires.at_ms <= now * 1000
+        value = None if expired else self._encoded(item)
+        return Write(
+            cache_key,
+            guard,
+            change.version,
+            value,
+            expires_at_ms=None if value is None else expires.at_ms,
+            only_cached=self.mode == "refresh" and value is not None,
+            left_out=value is None and not expired,
+            notice=expires.notice,
+        )
+
+    def _encoded(self, item: Image) -> StoredValue | None:
+        """The item's stored value; None: the encoding has none for it."""
         try:
-            value: object = self._encoding.encode(change.item)
+            value: Any = self._encoding.encode(item)
         except CacheSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - the caller's own code; its text may repeat contents
             raise RecordError(f"the encoding raised {type(error).__name__}") from None
-        if not isinstance(value, bytes):
-            raise RecordError(f"the encoding gave a {type(value).__name__}, not bytes")
-        return new_tuple(Write, (cache_key, guard, change.version, value))
+        if type(value) is bytes or value is None:
+            return value
+        return _checked(value)
+
+
+def _checked(value: object) -> StoredValue:
+    """What an encoding gave, if it can be stored."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, dict):
+        raise RecordError(f"the encoding gave a {type(value).__name__}, not bytes")
+    if not value:
+        raise RecordError("the encoding gave a hash without fields")
+    for field, content in value.items():
+        if not isinstance(field, str) or not isinstance(content, bytes):
+            raise RecordError("the encoding gave a hash whose fields are not text with bytes")
+    return value

@@ -5,23 +5,40 @@ encoded the next older one is written, and the newest reported. Pure: no cache, 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from ddb_cache_sync.cache.contract import WriteResult
-from ddb_cache_sync.core.changes import Change, new_tuple
-from ddb_cache_sync.core.outcomes import APPLIED, STALE, ApplyReport, Failure
-from ddb_cache_sync.core.projection import Projection, Write
-from ddb_cache_sync.core.stream_records import decode_record, fault_in, sequence_number_of
+from ddb_cache_sync.core.changes import Change, Remove, new_tuple
+from ddb_cache_sync.core.outcomes import APPLIED, STALE, ApplyReport, Failure, Notice
+from ddb_cache_sync.core.projection import Projection
+from ddb_cache_sync.core.stream_records import decode_change, fault_in, sequence_number_of
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import RecordError
 
 
 class Delivered(NamedTuple):
-    """A decoded change and its place in the batch. Sorts by version, then by place."""
+    """A decoded change and its place in the batch."""
 
     version: Version
     place: int
     change: Change
+
+
+class Written(NamedTuple):
+    """A write, and the deliveries that it settles, the one written first."""
+
+    write: Write
+    delivered: Sequence[Delivered]
+
+
+_NEWEST_FIRST: Final = itemgetter(0, 1)  # by version, then by place
+
+# What became of a record, the least first: one that concerns several cache keys counts as the greatest of theirs.
+_FILTERED: Final = 0
+_STALE: Final = 1
+_APPLIED: Final = 2
 
 
 class Batch:
@@ -34,7 +51,7 @@ class Batch:
 
     Attributes:
         errors: Why a record can't be applied, by place in the batch; complete once all writes were read.
-        written: For each write, in order, the deliveries that it settles, the one written first.
+        written: What was written, in order; complete once all writes were read.
 
     Raises:
         ConfigurationError: The projection can't be right for these records.
@@ -44,34 +61,47 @@ class Batch:
         self._records = records
         self._projection = projection
         self.errors: dict[int, RecordError] = {}
+        self.written: list[Written] = []
         self._by_key: dict[str, list[Delivered]] = {}
-        self.written: list[Sequence[Delivered]] = []
         self._earliest: float | None = None
+        self._ttl_removals = 0
+        old_images = projection.needs_old_images
+        by_key = self._by_key
         for place, raw in enumerate(records):
             try:
-                record = decode_record(raw, stream_label_ms)
-                change = record.to_change()
-                delivered = new_tuple(Delivered, (record.version, place, change))
-                self._by_key.setdefault(projection.cache_key(change), []).append(delivered)
+                change, created = decode_change(raw, stream_label_ms, old_images=old_images)
+                if type(change) is Remove and change.by_ttl:
+                    self._ttl_removals += 1
+                    if projection.leaves_out(change):
+                        continue
+                key = projection.cache_key(change)
             except RecordError as error:
                 self.errors[place] = error
                 continue
-            created = record.created_at
+            delivered = new_tuple(Delivered, (change.version, place, change))
+            if key in by_key:
+                by_key[key].append(delivered)
+            else:
+                by_key[key] = [delivered]
             if created is not None and (self._earliest is None or created < self._earliest):
                 self._earliest = created
 
-    def writes(self) -> Iterator[Write]:
-        """The newest write of each cache key; an older one where the newest can't be encoded."""
+    def writes(self, now: float = 0.0) -> Iterator[Write]:
+        """The newest write of each cache key; an older one where the newest can't be encoded.
+
+        Args:
+            now: Epoch seconds, for the expiry.
+        """
         for key, delivered in self._by_key.items():
             if len(delivered) > 1:
-                delivered.sort(reverse=True)
+                delivered.sort(key=_NEWEST_FIRST, reverse=True)
             for skipped, newest in enumerate(delivered):
                 try:
-                    write = self._projection.write(key, newest.change)
+                    write = self._projection.write(key, newest.change, now)
                 except RecordError as error:
                     self.errors[newest.place] = self._explained(newest.place, error)
                     continue
-                self.written.append(delivered[skipped:] if skipped else delivered)
+                self.written.append(new_tuple(Written, (write, delivered[skipped:] if skipped else delivered)))
                 yield write
                 break
 
@@ -81,21 +111,35 @@ class Batch:
         Raises:
             RecordError: A poison record without a sequence number.
         """
-        applied = stale = 0
+        became = bytearray(len(self._records))
         reasons = {place: error.problem for place, error in self.errors.items()}
-        for delivered, result in zip(self.written, results, strict=True):
-            if result is APPLIED:
-                applied += 1
-                stale += len(delivered) - 1
-            elif result is STALE:
-                stale += len(delivered)
-            else:
+        notices: dict[int, str] = {}
+        for (write, delivered), result in zip(self.written, results, strict=True):
+            if result is not APPLIED and result is not STALE:
                 reasons |= dict.fromkeys((each.place for each in delivered), result.problem)
+                continue
+            newest = delivered[0].place
+            became[newest] = max(became[newest], _STALE if result is STALE else not write.left_out and _APPLIED)
+            if len(delivered) > 1:
+                for older in delivered[1:]:
+                    became[older.place] = max(became[older.place], _STALE)
+            if write.notice is not None:
+                notices[newest] = write.notice
+        return self._report(became, reasons, notices, now)
+
+    def _report(self, became: bytearray, reasons: dict[int, str], notices: dict[int, str], now: float) -> ApplyReport:
+        for place in reasons:
+            became[place] = 255
         return ApplyReport(
-            applied=applied,
-            stale=stale,
+            applied=became.count(_APPLIED),
+            stale=became.count(_STALE),
+            filtered=became.count(_FILTERED),
             failures=tuple(self._failure(place, reasons[place]) for place in sorted(reasons)),
             lag_seconds=None if self._earliest is None else max(0.0, now - self._earliest),
+            notices=tuple(
+                Notice(sequence_number_of(self._records[place]) or "", notices[place]) for place in sorted(notices)
+            ),
+            ttl_removals=self._ttl_removals,
         )
 
     def _explained(self, place: int, error: RecordError) -> RecordError:

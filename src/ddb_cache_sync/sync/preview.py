@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.core.stream_records import sequence_number_of
+from ddb_cache_sync.core.writes import StoredValue
 from ddb_cache_sync.sync.batch import Batch
 
 
@@ -19,7 +20,7 @@ class Preview(NamedTuple):
     """The cache key; None where refused."""
     version: str | None = None
     """What the guard would hold; None where refused."""
-    value: bytes | None = None
+    value: StoredValue | None = None
     """What would be stored; None where nothing would."""
     reason: str | None = None
     """Why it is refused."""
@@ -34,7 +35,7 @@ def preview(records: Sequence[Any], projection: Projection, stream_label_ms: int
     batch = Batch(records, projection, stream_label_ms)
     previews: dict[int, Preview] = {}
     for write in batch.writes():
-        newest, *older = batch.written[-1]
+        newest, *older = batch.written[-1].delivered
         numbers = {each.place: sequence_number_of(records[each.place]) for each in (newest, *older)}
         previews[newest.place] = Preview(
             numbers[newest.place], "delete" if write.value is None else "set", write.key, write.version, write.value

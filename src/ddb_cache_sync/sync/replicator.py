@@ -6,14 +6,12 @@ is no record's fault and is raised.
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from ddb_cache_sync.cache.applier import CacheLike, cache_of
-from ddb_cache_sync.core.encodings import Encoding
-from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
-from ddb_cache_sync.core.keys import KeyMapping, table_keys
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.outcomes import ApplyReport
-from ddb_cache_sync.core.projection import Projection
+from ddb_cache_sync.core.projection import Projection, ProjectionOptions
 from ddb_cache_sync.core.versions import parse_stream_label
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.batch import Batch
@@ -29,15 +27,14 @@ class Replicator:
 
     Args:
         cache: What `connect` returns, any `redis.Redis`, or anything that keeps the contract of `Cache`.
-        keys: The key mapping: a `KeyTemplate`, or any callable from a change to its cache key.
-        encoding: The form in which items are stored. None: `JsonEncoding()`.
-        guard_prefix: What every guard key begins with.
+        projection: How items become cache keys and values. None: what `options` say.
         guard_ttl_seconds: How long a guard outlives the change that set it. The default, 25 h, outlives what a stream
             can deliver again.
         stream_label: Creation time to put in place of that of the records' own stream, as in a stream's ARN
             (`2025-04-23T13:37:16.991`): needed where a table in another Region takes over. None: the records' own.
         on_report: Called with each report, for metrics; an exception it raises is raised.
-        clock: Epoch seconds; for the lag only.
+        clock: Epoch seconds; for the lag and for the time at which values expire.
+        options: Those of `Projection`: `keys`, `encoding`, `mode` and more.
 
     Raises:
         ConfigurationError: An argument that can't be right.
@@ -46,23 +43,20 @@ class Replicator:
     def __init__(
         self,
         cache: CacheLike,
+        projection: Projection | None = None,
         *,
-        keys: KeyMapping = table_keys,
-        encoding: Encoding | None = None,
-        guard_prefix: str = DEFAULT_GUARD_PREFIX,
         guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS,
         stream_label: str | None = None,
         on_report: Callable[[ApplyReport], None] | None = None,
         clock: Callable[[], float] = time.time,
+        **options: Unpack[ProjectionOptions],
     ) -> None:
-        if not callable(keys):
+        if projection is not None and options:
             raise ConfigurationError(
-                f"keys is a {type(keys).__name__}", hint="Write KeyTemplate(...), or give a callable."
+                f"a projection and {', '.join(options)} beside it", hint="Give these to the projection."
             )
-        if encoding is not None and not callable(getattr(encoding, "encode", None)):
-            raise ConfigurationError(f"encoding is a {type(encoding).__name__}", hint="Write JsonEncoding().")
         self._cache = cache_of(cache, guard_ttl_seconds)
-        self._projection = Projection(keys, encoding, guard_prefix)
+        self._projection = Projection(**options) if projection is None else projection
         self._label_ms = stream_label_ms(stream_label)
         self._on_report = on_report
         self._clock = clock
@@ -85,7 +79,7 @@ class Replicator:
             RecordError: A poison record has no sequence number that it could be reported by; all others were applied.
         """
         batch = Batch(records, self._projection, self._label_ms)
-        results = self._cache.apply(batch.writes(), deadline)
+        results = self._cache.apply(batch.writes(self._clock()), deadline)
         report = batch.report(results, self._clock())
         if self._on_report is not None:
             self._on_report(report)

@@ -6,8 +6,8 @@ from typing import Any
 
 from ddb_cache_sync.cache.contract import WriteResult
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
-from ddb_cache_sync.core.projection import Write
 from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheUnavailable
 from ddb_cache_sync.testing.events import DEFAULT_CREATED_AT, DEFAULT_STREAM_LABEL, stream_record
 
@@ -16,11 +16,13 @@ from ddb_cache_sync.testing.events import DEFAULT_CREATED_AT, DEFAULT_STREAM_LAB
 class MemoryCache:
     """A cache in memory that keeps the contract of `Cache`.
 
-    Guards don't expire by themselves: delete one from `guards` to let it expire.
+    Nothing expires by itself: delete a guard from `guards` to let it expire, and call `expire` for the values.
     """
 
-    values: dict[str, bytes] = field(default_factory=dict)
-    """Encoded items by cache key."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """Encoded items by cache key: bytes, or a dict where the encoding stores hashes."""
+    expires_at_ms: dict[str, int] = field(default_factory=dict)
+    """When values expire, epoch milliseconds, by cache key; those that never do are not here."""
     guards: dict[str, Version] = field(default_factory=dict)
     """The version last applied, by guard key."""
     break_after: int | None = None
@@ -49,17 +51,29 @@ class MemoryCache:
             if self.break_after < 0:
                 self.break_after = None
                 raise CacheUnavailable("the cache in memory broke half-way, as it was told to")
-        if write.value is None:
-            self.values.pop(write.key, None)
-        else:
-            self.values[write.key] = write.value
+        self._put(write)
         return APPLIED
 
     def _fill(self, write: Write) -> WriteResult:
         if write.guard in self.guards or write.value is None:
             return STALE
-        self.values[write.key] = write.value
+        self._put(write)
         return APPLIED
+
+    def _put(self, write: Write) -> None:
+        if write.only_cached and write.key not in self.values:
+            return
+        self.values.pop(write.key, None)
+        self.expires_at_ms.pop(write.key, None)
+        if write.value is not None:
+            self.values[write.key] = write.value
+            if write.expires_at_ms is not None:
+                self.expires_at_ms[write.key] = write.expires_at_ms
+
+    def expire(self, now: float) -> None:
+        """Let the values go that expire by now (epoch seconds)."""
+        for key in [key for key, at_ms in self.expires_at_ms.items() if at_ms <= now * 1000]:
+            del self.values[key], self.expires_at_ms[key]
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import NamedTuple, Self, TypeAlias
 
-from ddb_cache_sync.core.projection import Write
+from ddb_cache_sync.core.writes import Write
 
 Command: TypeAlias = Sequence[str | bytes]
 
@@ -18,9 +18,9 @@ class Script(NamedTuple):
     """SHA-1 of the source, hexadecimal: how EVALSHA names it."""
 
     @classmethod
-    def read(cls, name: str) -> Self:
-        """Read a script of this package."""
-        source = files(__name__).joinpath(f"{name}.lua").read_text("utf-8")
+    def read(cls, *names: str) -> Self:
+        """Read a script of this package: these files, one after the other."""
+        source = "\n".join(files(__name__).joinpath(f"{name}.lua").read_text("utf-8") for name in names)
         return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
     @property
@@ -36,27 +36,58 @@ class Script(NamedTuple):
 ASKING: Command = ("ASKING",)
 """Goes before a command that an ASK error redirected."""
 
-APPLY = Script.read("apply")
-FILL = Script.read("fill")
+APPLY = Script.read("put", "apply")
+FILL = Script.read("put", "fill")
+
+Arguments: TypeAlias = list[str | bytes]
 
 
 def apply_command(writes: Iterable[Write], guard_ttl_seconds: int) -> Command:
     """Apply each write unless its guard is newer. Answers the positions, from 1, of the stale ones."""
     keys: list[str] = []
-    arguments: list[str | bytes] = [str(guard_ttl_seconds)]
-    for key, guard, version, value in writes:
+    arguments: Arguments = [str(guard_ttl_seconds)]
+    for write in writes:
+        key, guard, version, value, expires_at_ms, only_cached, _, _, _ = write
         keys += (guard, key)
-        arguments += (version, "0", "") if value is None else (version, "1", value)
+        if type(value) is bytes and expires_at_ms is None and not only_cached:
+            arguments += (version, "set", value)
+        else:
+            arguments.append(version)
+            _add_put(arguments, write)
     return APPLY.call(keys, arguments)
 
 
 def fill_command(writes: Iterable[Write]) -> Command:
     """Fill in each value where there is no guard. Answers the positions, from 1, of the others."""
     keys: list[str] = []
-    values: list[bytes] = []
+    arguments: Arguments = []
     for write in writes:
         if write.value is None:
             raise ValueError("a backfill writes values and deletes nothing")
         keys += (write.guard, write.key)
-        values.append(write.value)
-    return FILL.call(keys, values)
+        _add_put(arguments, write)
+    return FILL.call(keys, arguments)
+
+
+def _add_put(arguments: Arguments, write: Write) -> None:
+    """What `put.lua` reads for a write."""
+    value, expires_at_ms = write.value, write.expires_at_ms
+    if value is None:
+        arguments.append("delete")
+        return
+    if isinstance(value, bytes) and expires_at_ms is None and not write.only_cached:
+        arguments += ("set", value)
+        return
+    arguments += ("put", "cached" if write.only_cached else "", "" if expires_at_ms is None else str(expires_at_ms))
+    if isinstance(value, bytes):
+        arguments += ("1", value)
+    else:
+        arguments.append(str(2 * len(value)))
+        for field, content in value.items():
+            arguments += (field, content)
+
+
+def arguments_of(write: Write) -> int:
+    """How many arguments of a request a write takes, at most."""
+    value = write.value
+    return 8 if value is None or isinstance(value, bytes) else 7 + 2 * len(value)

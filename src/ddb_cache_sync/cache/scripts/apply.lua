@@ -4,7 +4,7 @@
 -- script that stopped half-way is put right by its retry.
 --
 -- KEYS   guard, cache key; again for each change. On a cluster all of one slot.
--- ARGV   guard TTL in seconds; then for each change: version, "1" to set or "0" to delete, value (empty to delete)
+-- ARGV   guard TTL in seconds; then for each change: version, and what put() reads
 -- Answer the positions, from 1, of the changes that were stale; empty: all applied.
 --
 -- Versions are compared as text of digits and colons, where text order is version order: Lua numbers are doubles,
@@ -17,14 +17,11 @@ local at = 2
 for k = 1, #KEYS, 2 do
   local version = ARGV[at]
   local last = redis.call('SET', KEYS[k], version, 'EX', ttl, 'GET')
-  if last and last > version then
+  local newest = not (last and last > version)
+  if not newest then
     redis.call('SET', KEYS[k], last, 'EX', ttl)
     stale[#stale + 1] = (k + 1) / 2
-  elseif ARGV[at + 1] == '1' then
-    redis.call('SET', KEYS[k + 1], ARGV[at + 2])
-  else
-    redis.call('DEL', KEYS[k + 1])
   end
-  at = at + 3
+  at = put(KEYS[k + 1], at + 1, newest)
 end
 return stale

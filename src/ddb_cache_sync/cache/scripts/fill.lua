@@ -4,15 +4,16 @@
 -- what is newer; so a fill never overwrites. It leaves no guard: a change that comes later wins.
 --
 -- KEYS   guard, cache key; again for each item. On a cluster all of one slot.
--- ARGV   value, for each item
+-- ARGV   what put() reads, for each item
 -- Answer the positions, from 1, of the items that were not filled in; empty: all were.
 
 local stale = {}
+local at = 1
 for k = 1, #KEYS, 2 do
-  if redis.call('EXISTS', KEYS[k]) == 1 then
+  local wanted = redis.call('EXISTS', KEYS[k]) == 0
+  if not wanted then
     stale[#stale + 1] = (k + 1) / 2
-  else
-    redis.call('SET', KEYS[k + 1], ARGV[(k + 1) / 2])
   end
+  at = put(KEYS[k + 1], at, wanted)
 end
 return stale

@@ -1,0 +1,37 @@
+-- Brings one key to what the arguments say. Goes before each script that does so.
+--
+-- put(key, at, wanted) reads the arguments from `at` on, carries them out if `wanted`, and gives where the next begin:
+--
+--   "set" value                          a string
+--   "delete"                             nothing
+--   "put" condition expiry n values...   condition: "cached" (only where the key exists) or "" (always); expiry: epoch
+--                                        milliseconds or "" (never); one value: a string; more: fields and contents of
+--                                        a hash, in turn
+--
+-- Whatever type the key had before is replaced.
+
+local function put(key, at, wanted)
+  local what = ARGV[at]
+  if what == 'set' then
+    if wanted then redis.call('SET', key, ARGV[at + 1]) end
+    return at + 2
+  elseif what == 'delete' then
+    if wanted then redis.call('DEL', key) end
+    return at + 1
+  end
+  local expiry, n = ARGV[at + 2], tonumber(ARGV[at + 3])
+  local first, last = at + 4, at + 3 + n
+  if wanted and (ARGV[at + 1] == '' or redis.call('EXISTS', key) == 1) then
+    if n == 1 then
+      redis.call('SET', key, ARGV[first])
+    else
+      redis.call('DEL', key)
+      -- In steps, since a call takes no more than some thousand values from the stack.
+      for from = first, last, 1000 do
+        redis.call('HSET', key, unpack(ARGV, from, math.min(from + 999, last)))
+      end
+    end
+    if expiry ~= '' then redis.call('PEXPIREAT', key, expiry) end
+  end
+  return last + 1
+end
