@@ -10,7 +10,8 @@ of them, so that nothing older can come back:
 | refresh | writes the value where the key exists |
 """
 
-from typing import Any, Final, Literal, TypeAlias, TypedDict, get_args
+from collections.abc import Iterable
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypedDict, get_args
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, Remove, Touch, Upsert, new_tuple
@@ -94,6 +95,10 @@ class Projection:
         """Whether this change is none of the cache's business: nothing is to be written for it."""
         return self._keeps_ttl_removals and type(change) is Remove and change.by_ttl
 
+    def routed(self, change: Change) -> Iterable[tuple["Projection", Change]]:
+        """Itself, whatever the change: a projection is the simplest router."""
+        return ((self, change),)
+
     def cache_key(self, change: Change) -> str:
         """The cache key of the changed item.
 
@@ -161,6 +166,26 @@ class Projection:
         if type(value) is bytes or value is None:
             return value
         return _checked(value)
+
+
+class Router(Protocol):
+    """Says which projections a change goes through."""
+
+    @property
+    def needs_old_images(self) -> bool:
+        """Whether changes must come with their old images."""
+        ...
+
+    def routed(self, change: Change, /) -> Iterable[tuple[Projection, Change]]:
+        """Each projection whose cache keys the change concerns, and what the change is to it.
+
+        Contract: pure. An item that a projection may have held and holds no more is a `Remove` to it, so that its key
+        goes; no two of the projections give the change the same cache key. None at all: the change is left out.
+
+        Raises:
+            RecordError: The change belongs nowhere, which makes its record a poison record.
+        """
+        ...
 
 
 def _checked(value: object) -> StoredValue:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ddb_cache_sync.cache.contract import WriteResult
 from ddb_cache_sync.core.changes import Change, Remove, new_tuple
 from ddb_cache_sync.core.outcomes import APPLIED, STALE, ApplyReport, Failure, Notice
-from ddb_cache_sync.core.projection import Projection
+from ddb_cache_sync.core.projection import Projection, Router
 from ddb_cache_sync.core.stream_records import decode_change, fault_in, sequence_number_of
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
@@ -19,11 +19,12 @@ from ddb_cache_sync.errors import RecordError
 
 
 class Delivered(NamedTuple):
-    """A decoded change and its place in the batch."""
+    """A decoded change and its place in the batch, for one of the cache keys that it concerns."""
 
     version: Version
     place: int
     change: Change
+    projection: Projection
 
 
 class Written(NamedTuple):
@@ -46,7 +47,7 @@ class Batch:
 
     Args:
         records: As the event has them.
-        projection: What makes writes of changes.
+        router: Says which projection makes the writes of a change; a projection by itself does so for all of them.
         stream_label_ms: Put in place of the stream's own creation time (epoch ms). None: the stream's own.
 
     Attributes:
@@ -57,34 +58,40 @@ class Batch:
         ConfigurationError: The projection can't be right for these records.
     """
 
-    def __init__(self, records: Sequence[Any], projection: Projection, stream_label_ms: int | None = None) -> None:
+    def __init__(self, records: Sequence[Any], router: Router, stream_label_ms: int | None = None) -> None:
         self._records = records
-        self._projection = projection
         self.errors: dict[int, RecordError] = {}
         self.written: list[Written] = []
         self._by_key: dict[str, list[Delivered]] = {}
         self._earliest: float | None = None
         self._ttl_removals = 0
-        old_images = projection.needs_old_images
-        by_key = self._by_key
+        old_images = router.needs_old_images
         for place, raw in enumerate(records):
             try:
                 change, created = decode_change(raw, stream_label_ms, old_images=old_images)
                 if type(change) is Remove and change.by_ttl:
                     self._ttl_removals += 1
-                    if projection.leaves_out(change):
-                        continue
-                key = projection.cache_key(change)
+                if type(router) is Projection:  # as with most: spared the round through a router
+                    self._add(place, change, router)
+                else:
+                    for projection, seen in router.routed(change):
+                        self._add(place, seen, projection)
             except RecordError as error:
                 self.errors[place] = error
                 continue
-            delivered = new_tuple(Delivered, (change.version, place, change))
-            if key in by_key:
-                by_key[key].append(delivered)
-            else:
-                by_key[key] = [delivered]
             if created is not None and (self._earliest is None or created < self._earliest):
                 self._earliest = created
+
+    def _add(self, place: int, change: Change, projection: Projection) -> None:
+        """Put a change with the others of its cache key."""
+        if projection.leaves_out(change):
+            return
+        key = projection.cache_key(change)
+        delivered = new_tuple(Delivered, (change.version, place, change, projection))
+        if key in self._by_key:
+            self._by_key[key].append(delivered)
+        else:
+            self._by_key[key] = [delivered]
 
     def writes(self, now: float = 0.0) -> Iterator[Write]:
         """The newest write of each cache key; an older one where the newest can't be encoded.
@@ -97,7 +104,7 @@ class Batch:
                 delivered.sort(key=_NEWEST_FIRST, reverse=True)
             for skipped, newest in enumerate(delivered):
                 try:
-                    write = self._projection.write(key, newest.change, now)
+                    write = newest.projection.write(key, newest.change, now)
                 except RecordError as error:
                     self.errors[newest.place] = self._explained(newest.place, error)
                     continue

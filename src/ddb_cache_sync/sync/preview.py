@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from ddb_cache_sync.core.projection import Projection
+from ddb_cache_sync.core.projection import Router
 from ddb_cache_sync.core.stream_records import sequence_number_of
 from ddb_cache_sync.core.writes import StoredValue
 from ddb_cache_sync.sync.batch import Batch
@@ -26,13 +26,13 @@ class Preview(NamedTuple):
     """Why it is refused."""
 
 
-def preview(records: Sequence[Any], projection: Projection, stream_label_ms: int | None = None) -> list[Preview]:
+def preview(records: Sequence[Any], router: Router, stream_label_ms: int | None = None) -> list[Preview]:
     """What each record would do, in the order of the batch; the guard's word is not asked.
 
     Raises:
         ConfigurationError: The projection can't be right for these records.
     """
-    batch = Batch(records, projection, stream_label_ms)
+    batch = Batch(records, router, stream_label_ms)
     previews: dict[int, Preview] = {}
     for write in batch.writes():
         newest, *older = batch.written[-1].delivered

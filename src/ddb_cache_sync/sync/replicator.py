@@ -11,7 +11,7 @@ from typing import Any, Final, Unpack
 from ddb_cache_sync.cache.applier import CacheLike, cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.outcomes import ApplyReport
-from ddb_cache_sync.core.projection import Projection, ProjectionOptions
+from ddb_cache_sync.core.projection import Projection, ProjectionOptions, Router
 from ddb_cache_sync.core.versions import parse_stream_label
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.batch import Batch
@@ -27,7 +27,8 @@ class Replicator:
 
     Args:
         cache: What `connect` returns, any `redis.Redis`, or anything that keeps the contract of `Cache`.
-        projection: How items become cache keys and values. None: what `options` say.
+        projection: How items become cache keys and values, or a router that says which projection a change goes
+            through. None: a projection with `options`.
         guard_ttl_seconds: How long a guard outlives the change that set it. The default, 25 h, outlives what a stream
             can deliver again.
         stream_label: Creation time to put in place of that of the records' own stream, as in a stream's ARN
@@ -43,7 +44,7 @@ class Replicator:
     def __init__(
         self,
         cache: CacheLike,
-        projection: Projection | None = None,
+        projection: Router | None = None,
         *,
         guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS,
         stream_label: str | None = None,
@@ -56,7 +57,7 @@ class Replicator:
                 f"a projection and {', '.join(options)} beside it", hint="Give these to the projection."
             )
         self._cache = cache_of(cache, guard_ttl_seconds)
-        self._projection = Projection(**options) if projection is None else projection
+        self._router: Router = Projection(**options) if projection is None else projection
         self._label_ms = stream_label_ms(stream_label)
         self._on_report = on_report
         self._clock = clock
@@ -78,7 +79,7 @@ class Replicator:
             ConfigurationError: The configuration can't be right for these records; nothing was applied.
             RecordError: A poison record has no sequence number that it could be reported by; all others were applied.
         """
-        batch = Batch(records, self._projection, self._label_ms)
+        batch = Batch(records, self._router, self._label_ms)
         results = self._cache.apply(batch.writes(self._clock()), deadline)
         report = batch.report(results, self._clock())
         if self._on_report is not None:
