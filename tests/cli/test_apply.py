@@ -54,8 +54,9 @@ def test_json_is_one_object_on_stdout(cli: Cli, redis_client: redis.Redis, redis
     """It has the counts, and the answer that Lambda would get."""
     result = cli("apply", event_file(tmp_path, PUT, OLDER), "--redis-url", redis_url, "--json")
     assert (result.code, result.err) == (0, "")
-    assert result.json.pop("lag_seconds") > 0
-    assert result.json | {"lag_seconds": None} == {
+    assert result.json["lag_seconds"] > 0
+    assert 0 < result.json["duration_seconds"] < 60
+    assert result.json | {"lag_seconds": None, "duration_seconds": None} == {
         "records": 2,
         "applied": 1,
         "stale": 1,
@@ -65,6 +66,7 @@ def test_json_is_one_object_on_stdout(cli: Cli, redis_client: redis.Redis, redis
         "notices": [],
         "ttl_removals": 0,
         "lag_seconds": None,
+        "duration_seconds": None,
         "batchItemFailures": [],
     }
 

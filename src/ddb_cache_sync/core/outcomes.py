@@ -69,6 +69,8 @@ class ApplyReport:
     """One for each failed record, in the order of the batch."""
     lag_seconds: float | None = None
     """From the batch's earliest change to its end in the cache, whole-second steps; None where no record has a time."""
+    duration_seconds: float | None = None
+    """From the batch given to its end in the cache; None where nobody measured it."""
     notices: Sequence[Notice] = ()
     """One for each applied record that has something odd, such as a time to live that was not obeyed."""
     ttl_removals: int = 0

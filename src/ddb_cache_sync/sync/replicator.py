@@ -6,6 +6,7 @@ is no record's fault and is raised.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Unpack
 
 from ddb_cache_sync.cache.applier import CacheLike, cache_of
@@ -15,6 +16,7 @@ from ddb_cache_sync.core.projection import Projection, ProjectionOptions, Router
 from ddb_cache_sync.core.versions import parse_stream_label
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.batch import Batch
+from ddb_cache_sync.sync.hooks import ReportHook, report_hooks, tell
 
 DEFAULT_DEADLINE_MARGIN_MS: Final = 1000
 """How long before a function's time-out a failing cache is given up."""
@@ -33,8 +35,10 @@ class Replicator:
             can deliver again.
         stream_label: Creation time to put in place of that of the records' own stream, as in a stream's ARN
             (`2025-04-23T13:37:16.991`): needed where a table in another Region takes over. None: the records' own.
-        on_report: Called with each report, for metrics; an exception it raises is raised.
+        on_report: A hook, or several, called in order with each report. The batch is applied by then, so an exception
+            that one raises is logged, its type alone, and goes no further.
         clock: Epoch seconds; for the lag and for the time at which values expire.
+        monotonic: Seconds since any moment, never back; for the duration only.
         options: Those of `Projection`: `keys`, `encoding`, `mode` and more.
 
     Raises:
@@ -48,8 +52,9 @@ class Replicator:
         *,
         guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS,
         stream_label: str | None = None,
-        on_report: Callable[[ApplyReport], None] | None = None,
+        on_report: ReportHook | Sequence[ReportHook] | None = None,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         **options: Unpack[ProjectionOptions],
     ) -> None:
         if projection is not None and options:
@@ -59,8 +64,9 @@ class Replicator:
         self._cache = cache_of(cache, guard_ttl_seconds)
         self._router: Router = Projection(**options) if projection is None else projection
         self._label_ms = stream_label_ms(stream_label)
-        self._on_report = on_report
+        self._hooks = report_hooks(on_report)
         self._clock = clock
+        self._monotonic = monotonic
 
     def apply(self, records: Sequence[Any], *, deadline: float | None = None) -> ApplyReport:
         """Apply a batch of stream records, in whatever order they come, however often.
@@ -79,11 +85,12 @@ class Replicator:
             ConfigurationError: The configuration can't be right for these records; nothing was applied.
             RecordError: A poison record has no sequence number that it could be reported by; all others were applied.
         """
+        started = self._monotonic()
         batch = Batch(records, self._router, self._label_ms)
         results = self._cache.apply(batch.writes(self._clock()), deadline)
         report = batch.report(results, self._clock())
-        if self._on_report is not None:
-            self._on_report(report)
+        report = replace(report, duration_seconds=self._monotonic() - started)
+        tell(self._hooks, report)
         return report
 
 
