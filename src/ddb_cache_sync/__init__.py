@@ -21,6 +21,8 @@ from ddb_cache_sync.errors import (
     RecordError,
     TableError,
 )
+from ddb_cache_sync.observability import EmfMetrics, OpenTelemetrySpans, ReportLog
+from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.replicator import Replicator
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "CacheUnavailable",
     "Change",
     "ConfigurationError",
+    "EmfMetrics",
     "Encoding",
     "Expiry",
     "Failure",
@@ -42,11 +45,14 @@ __all__ = [
     "KeyMapping",
     "KeyTemplate",
     "Notice",
+    "OpenTelemetrySpans",
     "Outcome",
     "Projection",
     "RecordError",
     "Remove",
     "Replicator",
+    "ReportHook",
+    "ReportLog",
     "SecretCredentials",
     "StreamRecord",
     "TableError",

@@ -1,6 +1,7 @@
 """The ladder of imports, and what the package costs to import.
 
-`errors < core < cache | table < sync < settings < aws_lambda | simulator | local | testing < cli`
+`errors < core < cache | table < sync < settings < aws_lambda | observability |
+simulator | local | testing < cli`
 """
 
 import ast
@@ -25,7 +26,7 @@ LADDER = [
     {"cache", "table"},
     {"sync"},
     {"settings"},
-    {"aws_lambda", "simulator", "local", "testing"},
+    {"aws_lambda", "observability", "simulator", "local", "testing"},
     {PACKAGE},  # the public surface
     {"cli"},
 ]
@@ -140,6 +141,8 @@ def test_each_foreign_package_has_its_place(module: str) -> None:
     )
     assert "pydantic" not in packages or module in {f"{PACKAGE}.settings", f"{PACKAGE}.core.wire"}
     assert not {"typer", "rich"} & packages or layer == "cli", f"{module} imports typer or rich"
+    assert "opentelemetry" not in foreign(module, "load"), f"{module} imports opentelemetry when loaded"
+    assert "opentelemetry" not in packages or module == f"{PACKAGE}.observability.spans"
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if layer_of(module) in {"core", "errors"}])
@@ -183,6 +186,13 @@ def test_importing_the_package_loads_only_what_applying_needs() -> None:
     assert not loaded & absent
 
 
+def test_importing_the_package_does_not_load_opentelemetry() -> None:
+    """Nor fail without it. Where it is installed redis-py loads it by itself, so it is taken away here."""
+    loaded = loaded_by(f"import sys; sys.modules['opentelemetry'] = None; import {PACKAGE}")
+    assert f"{PACKAGE}.observability.spans" in loaded
+    assert not any(name.startswith("opentelemetry.") for name in loaded)
+
+
 def test_decoding_a_good_event_does_not_load_pydantic() -> None:
     """It is loaded to explain a record that was refused, and only then."""
     event = {"Records": [stream_record({"id": "a"}, {"id": "a", "n": 1})]}
@@ -195,7 +205,7 @@ def test_decoding_a_good_event_does_not_load_pydantic() -> None:
     assert "pydantic" in loaded_by(program)
 
 
-@pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.testing"])
+@pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.observability", f"{PACKAGE}.testing"])
 def test_public_names_are_sorted_and_there(module: str) -> None:
     """A table of contents that can be trusted: nothing else public is in it."""
     imported = importlib.import_module(module)

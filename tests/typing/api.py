@@ -14,6 +14,7 @@ from ddb_cache_sync import (
     CacheUnavailable,
     Change,
     ConfigurationError,
+    EmfMetrics,
     Encoding,
     Failure,
     Image,
@@ -21,10 +22,13 @@ from ddb_cache_sync import (
     JsonEncoding,
     KeyMapping,
     KeyTemplate,
+    OpenTelemetrySpans,
     Outcome,
     RecordError,
     Remove,
     Replicator,
+    ReportHook,
+    ReportLog,
     StreamRecord,
     TableError,
     Touch,
@@ -45,6 +49,18 @@ replicator = Replicator(
     on_report=lambda report: print(report.lag_seconds),  # noqa: T201
 )
 Replicator(redis.Redis())
+
+
+def counted(report: ApplyReport) -> int:
+    """A hook of one's own; what it returns is not looked at."""
+    assert_type(report.duration_seconds, float | None)
+    return report.records
+
+
+hook: ReportHook = counted
+metrics = EmfMetrics("Shop", service="users", dimensions={"stage": "prod"}, write=print)
+Replicator(redis.Redis(), on_report=[ReportLog(), metrics, OpenTelemetrySpans(), hook])
+Replicator(redis.Redis(), on_report=ReportLog())
 
 
 class Context:
