@@ -1,15 +1,18 @@
 """The Lambda side, up to where the cache begins."""
 
+import json
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from ddb_cache_sync import ConfigurationError, RecordError, Replicator, apply_stream_event, aws_lambda
 from ddb_cache_sync.cache.contract import WriteResult
 from ddb_cache_sync.core.writes import Write
-from ddb_cache_sync.settings import PREFIX
+from ddb_cache_sync.observability.report_log import REPORT_LOGGER
+from ddb_cache_sync.settings import PREFIX, HookName, Settings
 from ddb_cache_sync.testing import MemoryCache, stream_event, stream_record
 
 
@@ -27,7 +30,7 @@ class Context:
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An environment without settings, and no replicator from an earlier one."""
-    for name in [PREFIX + "REDIS_URL", PREFIX + "KEY_TEMPLATE"]:
+    for name in [PREFIX + "REDIS_URL", PREFIX + "KEY_TEMPLATE", PREFIX + "METRICS"]:
         monkeypatch.delenv(name, raising=False)
     aws_lambda._from_environment.cache_clear()
     yield
@@ -98,6 +101,57 @@ def test_the_environment_is_read_once_per_process(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(PREFIX + "REDIS_URL", "redis://localhost:2")
     assert aws_lambda._from_environment()[0] is first
     assert margin_ms == 1000
+
+
+@pytest.fixture
+def in_memory(no_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
+    """A cache in memory wherever settings ask for one; gives the logger of reports, as it is in a new process."""
+    monkeypatch.setattr(Settings, "replicator", lambda self, hooks=(): Replicator(MemoryCache(), on_report=hooks))
+    logger = logging.getLogger(REPORT_LOGGER)
+    monkeypatch.delenv("AWS_LAMBDA_LOG_LEVEL", raising=False)
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    yield logger
+    logger.setLevel(logging.NOTSET)
+
+
+EVENT = stream_event([stream_record({"id": "a"}, {"id": "a"})])
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_the_ready_made_handler_reports_nothing_unless_asked(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Metrics cost money."""
+    aws_lambda.handler(EVENT, Context())
+    assert capsys.readouterr() == ("", "")
+    assert caplog.text == ""
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_the_environment_names_the_hooks_of_the_ready_made_handler(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Several at once. The log is seen though the root logger is at WARNING, as it is in Lambda's text format."""
+    monkeypatch.setenv(PREFIX + "METRICS", "log,emf,otel")
+    aws_lambda.handler(EVENT, Context())
+    assert json.loads(capsys.readouterr().out)["Applied"] == 1
+    assert [message.partition(":")[0] for message in caplog.messages] == ["batch applied"]
+
+
+def test_a_log_level_that_lambda_was_given_is_kept(
+    in_memory: logging.Logger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the JSON log format: Lambda has set the root logger to it."""
+    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", "WARN")
+    monkeypatch.setenv(PREFIX + "METRICS", "log")
+    aws_lambda.handler(EVENT, Context())
+    assert in_memory.level == logging.NOTSET
+    assert caplog.text == ""
+
+
+def test_every_name_of_a_hook_stands_for_one() -> None:
+    """The settings accept no other."""
+    assert tuple(aws_lambda._HOOKS) == get_args(HookName)
 
 
 @pytest.mark.parametrize(("remaining_ms", "seconds"), [(30_000, 29.0), (2_000, 1.0), (1_000, 0.5), (200, 0.1)])

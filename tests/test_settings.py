@@ -25,6 +25,7 @@ def test_each_setting_is_a_variable() -> None:
             "DDB_CACHE_SYNC_GUARD_TTL_SECONDS": "60",
             "DDB_CACHE_SYNC_STREAM_LABEL": "2025-04-23T13:37:16.991",
             "DDB_CACHE_SYNC_DEADLINE_MARGIN_MS": "0",
+            "DDB_CACHE_SYNC_METRICS": "emf, log",
         }
     )
     assert settings.redis_url is not None
@@ -32,6 +33,7 @@ def test_each_setting_is_a_variable() -> None:
     assert (settings.key_template, settings.encoding) == ("users:{id}", "json")
     assert (settings.guard_prefix, settings.guard_ttl_seconds) == ("guard:", 60)
     assert (settings.stream_label, settings.deadline_margin_ms) == ("2025-04-23T13:37:16.991", 0)
+    assert settings.metrics == ("emf", "log")
     assert isinstance(settings.replicator(), Replicator)
 
 
@@ -79,6 +81,10 @@ def test_a_variable_like_no_other_lists_what_there_is() -> None:
         ("GUARD_TTL_SECONDS", "1.5"),
         ("DEADLINE_MARGIN_MS", "-1"),
         ("DEADLINE_MARGIN_MS", "SECRET"),
+        ("METRICS", "SECRET"),
+        ("METRICS", "emf,SECRET"),
+        ("METRICS", "emf,"),
+        ("METRICS", "emf log"),
     ],
 )
 def test_a_bad_value_names_its_variable_and_is_not_repeated(name: str, value: str) -> None:
@@ -108,6 +114,12 @@ def test_a_replicator_needs_a_cache() -> None:
     """The error says what to set."""
     with pytest.raises(ConfigurationError, match=f"^{PREFIX}REDIS_URL is not set. Set it to .*rediss://"):
         Settings().replicator()
+
+
+def test_metrics_are_each_made_once() -> None:
+    """However often they are named: twice would count everything twice."""
+    assert read(METRICS="log").metrics == ("log",)
+    assert read(METRICS="emf,log, emf ,otel").metrics == ("emf", "log", "otel")
 
 
 def test_settings_show_no_secret() -> None:

@@ -1,11 +1,11 @@
 """Settings from the environment: `DDB_CACHE_SYNC_*`."""
 
 import difflib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
@@ -14,6 +14,7 @@ from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_S
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
 from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.errors import ConfigurationError
+from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator, stream_label_ms
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 PREFIX: Final = "DDB_CACHE_SYNC_"
 
 _ENCODINGS: Final[Mapping[str, type[JsonEncoding]]] = {"json": JsonEncoding}
+
+HookName: TypeAlias = Literal["log", "emf", "otel"]
+
+
+def _names(given: object) -> object:
+    """The names in a text, each once: a hook that is named twice would count everything twice."""
+    return [*dict.fromkeys(name.strip() for name in given.split(","))] if isinstance(given, str) else given
 
 
 class Settings(BaseModel):
@@ -51,6 +59,8 @@ class Settings(BaseModel):
     """Creation time to put in place of that of the records' own stream; None: their own."""
     deadline_margin_ms: Annotated[int, Field(ge=0)] = DEFAULT_DEADLINE_MARGIN_MS
     """How long before the function's time-out a failing cache is given up, milliseconds."""
+    metrics: Annotated[tuple[HookName, ...] | None, BeforeValidator(_names)] = None
+    """What a Lambda function makes of the report of each batch: names, separated by commas. None: nothing."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], over: Mapping[str, str] | None = None) -> Self:
@@ -82,8 +92,11 @@ class Settings(BaseModel):
             hint = f"Did you mean {known[0]}?" if close else f"There are {', '.join(known)}."
             raise ConfigurationError(f"{variable} is not a setting", hint=hint) from None
 
-    def replicator(self) -> Replicator:
+    def replicator(self, on_report: Sequence[ReportHook] = ()) -> Replicator:
         """A replicator with these settings, and its connection.
+
+        Args:
+            on_report: Its hooks. `metrics` is for a function only: on a command line, stdout is for results.
 
         Raises:
             ConfigurationError: No cache URL, or a setting that can't be right.
@@ -100,6 +113,7 @@ class Settings(BaseModel):
             guard_prefix=self.guard_prefix,
             guard_ttl_seconds=self.guard_ttl_seconds,
             stream_label=self.stream_label,
+            on_report=on_report,
         )
 
     def projection(self) -> Projection:
