@@ -1,15 +1,20 @@
 """The how-to guides work."""
 
 import json
+import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
-from tests.docs.markdown import ROOT, blocks, marked
+from tests.docs.markdown import ROOT, blocks, code_span, marked, rows
+
+from ddb_cache_sync.observability.emf import METRICS
 
 HOW_TO = ROOT / "docs" / "how-to"
 EVENT = ROOT / "examples" / "event.json"
@@ -55,3 +60,27 @@ def test_a_batch_that_was_given_up_can_be_applied(redis_client: redis.Redis, red
         check=True,
     )
     assert redis_client.exists("users:42")
+
+
+def test_the_hooks_of_the_guide_work(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    """Its blocks are run in order, as one program."""
+    namespace: dict[str, Any] = {}
+    page = HOW_TO / "observe.md"
+    with caplog.at_level(logging.INFO):
+        exec(compile(marked(page, "run: log"), "observe.md", "exec"), namespace)
+    shown = next(block.code for block in blocks(page) if block.language == "text")
+    [logged] = caplog.messages
+    without_times = [re.sub(r"(lag_seconds|duration_ms)=[\d.]+", r"\1=", text) for text in (shown.strip(), logged)]
+    assert without_times[0] == without_times[1]
+    exec(compile(marked(page, "run: emf"), "observe.md", "exec"), namespace)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["service"], line["stage"], line["Records"]) == ("users-cache", "prod", 2)
+    exec(compile(marked(page, "run: otel"), "observe.md", "exec"), namespace)
+    exec(compile(marked(page, "run: own"), "observe.md", "exec"), namespace)
+    assert re.fullmatch(r"2 records are \d+ s behind\n", capsys.readouterr().out)
+
+
+def test_the_metrics_of_the_guide_are_those_of_the_code() -> None:
+    """Names and units, in order."""
+    described = [(code_span(name), unit) for name, unit, _ in rows(HOW_TO / "observe.md", "metric")]
+    assert described == [(each.name, each.unit) for each in METRICS]

@@ -84,6 +84,18 @@ def test_a_replicator_of_ones_own_is_made_without_a_connection() -> None:
     assert callable(module.handler)
 
 
+def test_every_hook_reports_the_batch() -> None:
+    """Metrics on stdout, the log and a hook of one's own on stderr."""
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLES / "observability.py")], capture_output=True, text=True, check=True, timeout=60
+    )
+    line = json.loads(run.stdout)
+    assert (line["Applied"], line["Stale"], line["service"]) == (1, 1, "users-cache")
+    logged, own = run.stderr.splitlines()
+    assert logged.startswith("INFO batch applied: applied=1 stale=1 ")
+    assert own == "0 of 2 records failed"
+
+
 def test_readme_shows_the_example() -> None:
     """README's block is the file without its docstring."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
