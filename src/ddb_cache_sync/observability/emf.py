@@ -8,7 +8,7 @@ reference, both of Amazon CloudWatch.
 """
 
 import os
-import re
+import string
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -25,9 +25,11 @@ MAX_DIMENSIONS: Final = 30
 MAX_NAME_LENGTH: Final = 250
 """Of a dimension's name; the format allows five characters less than the API."""
 
-_NAMESPACE: Final = re.compile(r"(?!:)(?=.*[^ ])[0-9A-Za-z._/#: -]{1,255}")
-_NAME: Final = re.compile(rf"(?!:)(?=.*[^ ])[ -~]{{1,{MAX_NAME_LENGTH}}}")
-_VALUE: Final = re.compile(r"(?=.*[^ ])[ -~]{1,1024}")
+MAX_VALUE_LENGTH: Final = 1024
+"""Of a dimension."""
+MAX_NAMESPACE_LENGTH: Final = 255
+
+_OF_A_NAMESPACE: Final = frozenset(string.ascii_letters + string.digits + " .-_/#:")
 
 
 class Metric(NamedTuple):
@@ -89,10 +91,14 @@ class EmfMetrics:
         write: Callable[[str], object] = _to_stdout,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not _NAMESPACE.fullmatch(namespace):
+        if (
+            not _is_text(namespace, MAX_NAMESPACE_LENGTH)
+            or namespace[0] == ":"
+            or not _OF_A_NAMESPACE.issuperset(namespace)
+        ):
             raise ConfigurationError(
                 "not a namespace of CloudWatch metrics",
-                hint="Use 1 to 255 letters, digits, spaces and . - _ / # :, no colon first.",
+                hint=f"Use 1 to {MAX_NAMESPACE_LENGTH} letters, digits, spaces and . - _ / # :, no colon first.",
             )
         if service is None:
             named = os.environ.get("POWERTOOLS_SERVICE_NAME") or os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
@@ -131,19 +137,26 @@ class EmfMetrics:
         self._write(orjson.dumps(line).decode())
 
 
+def _is_text(given: Any, max_length: int) -> bool:
+    """Whether it is a text of printable ASCII characters, no longer than that, and not of spaces alone."""
+    if not isinstance(given, str) or len(given) > max_length:
+        return False
+    return given.isascii() and given.isprintable() and not given.isspace() and given != ""
+
+
 def _check(dimensions: Mapping[Any, Any]) -> None:
     if len(dimensions) > MAX_DIMENSIONS:
         raise ConfigurationError(
             f"{len(dimensions)} dimensions", hint=f"CloudWatch takes {MAX_DIMENSIONS}, the service included."
         )
     for name, value in dimensions.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not _is_text(name, MAX_NAME_LENGTH) or name[0] == ":":
             raise ConfigurationError(
                 "a dimension's name can't be right",
                 hint=f"Use 1 to {MAX_NAME_LENGTH} printable ASCII characters, not spaces alone, no colon first.",
             )
-        if not isinstance(value, str) or not _VALUE.fullmatch(value):
+        if not _is_text(value, MAX_VALUE_LENGTH):
             raise ConfigurationError(
                 f"the value of the dimension {name!r} can't be right",
-                hint="Use a text of 1 to 1,024 printable ASCII characters, not spaces alone.",
+                hint=f"Use a text of 1 to {MAX_VALUE_LENGTH} printable ASCII characters, not spaces alone.",
             )
