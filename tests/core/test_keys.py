@@ -12,7 +12,8 @@ from redis.crc import key_slot
 from tests.core.strategies import number_texts
 
 from ddb_cache_sync import Change, ConfigurationError, Image, ItemKey, KeyTemplate, RecordError, Remove, Version
-from ddb_cache_sync.core.keys import DEFAULT_MAX_KEY_BYTES, table_keys
+from ddb_cache_sync.core.keys import table_keys
+from ddb_cache_sync.core.templates import DEFAULT_MAX_KEY_BYTES
 from ddb_cache_sync.testing import attribute_value
 
 LONGEST_PARTITION_KEY = 2048

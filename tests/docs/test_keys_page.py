@@ -10,7 +10,8 @@ from tests.docs.markdown import ROOT, blocks, code_span, marked, rows
 
 from ddb_cache_sync import Image, ItemKey, KeyMapping, KeyTemplate, Remove, Version
 from ddb_cache_sync.core.guards import guard_key
-from ddb_cache_sync.core.keys import DEFAULT_MAX_KEY_BYTES, table_keys
+from ddb_cache_sync.core.keys import table_keys
+from ddb_cache_sync.core.templates import DEFAULT_MAX_KEY_BYTES
 
 PAGE = ROOT / "docs" / "keys.md"
 AWKWARD = ["42", "a:b", "{a}%", "Zoë 王芳 😀", "", "".join(map(chr, range(128)))]

@@ -1,34 +1,14 @@
 """Key mappings: from an item's primary key to its cache key.
 
-Rules, so that two items never share a cache key and no value can forge a hash tag:
-
-1. In a value, these characters become `%` and two upper-case hex digits for each UTF-8 byte: `%`, `{`, `}`, `:`, ASCII
-   controls, and whatever punctuation the template puts between two placeholders.
-2. N is written in plain form (`1`, `1.0` and `1E0` are one key), B as base64url without padding.
-3. Between two placeholders stands at least one character that rule 1 can escape.
-4. A template names the whole primary key, and nothing else that could change.
-5. In a key of more than `max_bytes`, each value of more than 64 bytes becomes `%#` and its SHA-256 as base64url; in a
-   hash tag it does so in every key, so that the tag depends on nothing but its own values.
+Rule: two items never share a cache key. So a template names the whole primary key, and nothing else that could change.
 """
 
-import base64
-import hashlib
-import re
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
-from ddb_cache_sync.core.attribute_values import Image, decode_bytes, decode_text, tag_and_wire, utf8_text
+from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change
-from ddb_cache_sync.core.numbers import plain_number
-from ddb_cache_sync.errors import ConfigurationError, RecordError
-
-DEFAULT_MAX_KEY_BYTES: Final = 1024
-"""ElastiCache Serverless takes key names up to 4 KiB; the guard's must fit as well, and short keys cost less memory."""
-
-_LONG_VALUE_BYTES: Final = 64
-_ALWAYS_ESCAPED: Final = r"%{}:\x00-\x1f\x7f"
-_PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
-_UNESCAPABLE: Final = frozenset("0123456789ABCDEFabcdef%")  # what an escape is itself made of
+from ddb_cache_sync.core.templates import DEFAULT_MAX_KEY_BYTES, Template, escape_for, join, key_value_text
+from ddb_cache_sync.errors import ConfigurationError
 
 
 class KeyMapping(Protocol):
@@ -43,51 +23,21 @@ class KeyMapping(Protocol):
         ...
 
 
-Escape: TypeAlias = Callable[[str], str]
-
-
-class KeyTemplate:
+class KeyTemplate(Template):
     """A key mapping written as a template: `KeyTemplate("users:{id}")`.
 
     `{name}` stands for the attribute `name` of the primary key, `{table}` for the table's name, `{{` and `}}` for
-    braces (a hash tag: `{{{tenant}}}:{id}`). The module's docstring gives the escaping rules.
+    braces (a hash tag: `{{{tenant}}}:{id}`). The rules of escaping are those of `Template`.
 
     Args:
         template: The template.
-        max_bytes: Keys longer than this (bytes of UTF-8) are shortened by rule 5.
+        max_bytes: Keys longer than this (bytes of UTF-8) are shortened by rule 4.
 
     Raises:
         ConfigurationError: A template that can't give each item a key of its own, whatever its values are.
     """
 
-    __slots__ = ("_attributes", "_escape", "_literals", "_names", "_tagged", "max_bytes", "template")
-
-    def __init__(self, template: str, *, max_bytes: int = DEFAULT_MAX_KEY_BYTES) -> None:
-        self.template: Final = template
-        self.max_bytes: Final = max_bytes
-        literals, names = _parse(template)
-        self._literals: Final = literals
-        self._names: Final = names
-        self._attributes: Final = frozenset(names) - {"table"}
-        self._escape: Final = _escape_for(template, literals[1:-1])
-        if not self._attributes:
-            raise ConfigurationError(
-                f"key template {template!r} names no attribute", hint="Name the primary key, as in users:{id}."
-            )
-        self._tagged: Final = _places_in_hash_tag(template, literals)
-        longest = sum(len(text.encode()) for text in literals) + _LONG_VALUE_BYTES * len(names)
-        if longest > max_bytes:
-            raise ConfigurationError(
-                f"key template {template!r} does not fit into {max_bytes} bytes even when shortened"
-            )
-
-    @property
-    def beginning(self) -> str:
-        """What every key begins with; empty where a value comes first."""
-        return self._literals[0]
-
-    def __repr__(self) -> str:
-        return f"KeyTemplate({self.template!r})"
+    __slots__ = ()
 
     def __call__(self, change: Change) -> str:
         """The item's cache key.
@@ -98,19 +48,13 @@ class KeyTemplate:
         """
         table, attributes = change.key
         wire = attributes.wire
-        escape = self._escape
-        values = []
         try:
-            for name in self._names:
-                values.append(escape(table if name == "table" else key_value_text(name, wire[name])))  # noqa: PERF401 - in Python 3.11 a comprehension is a call
+            text = self.text(table, wire)
         except KeyError:
             raise self._wrong_attributes(table, attributes) from None
         if len(wire) != len(self._attributes) or "table" in wire:
             raise self._wrong_attributes(table, attributes)
-        if self._tagged:
-            for place in self._tagged:
-                values[place] = _short(values[place])
-        return join(self._literals, values, self.max_bytes)
+        return text
 
     def _wrong_attributes(self, table: str, attributes: Image) -> ConfigurationError:
         key = ", ".join(sorted(attributes))
@@ -128,6 +72,9 @@ class KeyTemplate:
         )
 
 
+_ESCAPE: Final = escape_for("default", [":"])
+
+
 def table_keys(change: Change) -> str:
     """The default key mapping: `{table}:` and the key attributes, in alphabetical order of their names.
 
@@ -139,126 +86,5 @@ def table_keys(change: Change) -> str:
     """
     table, attributes = change.key
     wire = attributes.wire
-    values = [_escape_default(key_value_text(name, wire[name])) for name in (wire if len(wire) == 1 else sorted(wire))]
+    values = [_ESCAPE(key_value_text(name, wire[name])) for name in (wire if len(wire) == 1 else sorted(wire))]
     return join((f"{table}:", *[":"] * (len(values) - 1), ""), values, DEFAULT_MAX_KEY_BYTES)
-
-
-def key_value_text(name: str, value: object) -> str:
-    """The text of a key attribute, before escaping.
-
-    Args:
-        name: The attribute's name, for the error.
-        value: Its attribute value in DynamoDB JSON.
-
-    Raises:
-        RecordError: Not a well-formed S, N or B.
-    """
-    # Most keys are plain strings: looked at here, without a call for each check.
-    if type(value) is dict and len(value) == 1:
-        text = value.get("S")
-        if type(text) is str and text.isascii():
-            return text
-    try:
-        tag, wire = tag_and_wire(value)
-        if tag == "S":
-            return utf8_text(wire)
-        if tag == "N":
-            return plain_number(decode_text(wire))
-        if tag == "B":
-            return base64.urlsafe_b64encode(decode_bytes(wire)).rstrip(b"=").decode()
-    except ValueError as error:
-        raise RecordError(f"dynamodb.Keys.{name}: {error}") from None
-    raise RecordError(f"dynamodb.Keys.{name}: not of a key's type: S, N or B")
-
-
-def join(literals: Sequence[str], values: Sequence[str], max_bytes: int) -> str:
-    """Put escaped values between literals (one more of them), shortened by rule 5 where the key is too long."""
-    if len(values) == 1:
-        key = literals[0] + values[0] + literals[1]
-    else:
-        key = literals[0] + "".join([value + literal for value, literal in zip(values, literals[1:], strict=True)])
-    if 4 * len(key) <= max_bytes or len(key.encode()) <= max_bytes:
-        return key
-    return literals[0] + "".join([_short(value) + literal for value, literal in zip(values, literals[1:], strict=True)])
-
-
-def _short(value: str) -> str:
-    text = value.encode()
-    if len(text) <= _LONG_VALUE_BYTES:
-        return value
-    return "%#" + base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
-
-
-def _escape_for(template: str, separators: Sequence[str]) -> Escape:
-    """The escape that keeps the values of a template apart (rules 1 and 3)."""
-    escaped = _ALWAYS_ESCAPED
-    for separator in separators:
-        possible = [character for character in separator if character not in _UNESCAPABLE]
-        if not possible:
-            raise ConfigurationError(
-                f"key template {template!r} puts nothing between two placeholders that keeps them apart",
-                hint="Put a separator between them, such as a colon.",
-            )
-        # A character that is escaped anyway does it; else the first possible one is escaped from now on.
-        if not any(character in "%{}:" for character in possible):
-            escaped += re.escape(possible[0])
-    special = re.compile(f"[{escaped}]")
-    search, sub = special.search, special.sub
-    plain = not any(character.isalnum() for separator in separators for character in separator)
-
-    def escape(value: str) -> str:
-        # No letter or digit is escaped unless a template asks for it, and most key values have nothing else.
-        if plain and value.isalnum():
-            return value
-        return value if search(value) is None else sub(_percent, value)
-
-    return escape
-
-
-def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match[0].encode())
-
-
-_escape_default: Final = _escape_for("default", [":"])
-
-
-def _parse(template: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Literals and placeholder names of a template, in turn; one more literal than names."""
-    try:
-        utf8_text(template)
-    except ValueError as error:
-        raise ConfigurationError(f"key template {template!r}: {error}") from None
-    literals, names, start = [""], [], 0
-    for match in _PLACEHOLDER.finditer(template):
-        literals[-1] += template[start : match.start()]
-        start = match.end()
-        if match[1] is not None:
-            names.append(match[1])
-            literals.append("")
-        elif match[0] in ("{{", "}}"):
-            literals[-1] += match[0][0]
-        else:
-            raise ConfigurationError(
-                f"key template {template!r} has a single brace at character {match.start() + 1}",
-                hint="Write {name} for an attribute and {{ or }} for a brace.",
-            )
-    literals[-1] += template[start:]
-    if any("%" in literal for literal in literals):
-        raise ConfigurationError(f"key template {template!r} has a %, which marks escaped characters in keys")
-    return tuple(literals), tuple(names)
-
-
-def _places_in_hash_tag(template: str, literals: Sequence[str]) -> range:
-    """The places of the values in the hash tag. Braces make one or are wrong: values have none, as a sample shows."""
-    sample = "x".join(literals)
-    if "{" not in sample and "}" not in sample:
-        return range(0)
-    opening, closing = sample.find("{"), sample.find("}")
-    one_tag = sample.count("{") == sample.count("}") == 1 and opening + 1 < closing
-    if not one_tag or (opening == 0 and closing == len(sample) - 1):
-        raise ConfigurationError(
-            f"key template {template!r} has braces that are not one hash tag with something beside it",
-            hint="Write a hash tag as {{...}}, as in {{{tenant}}}:{id}.",
-        )
-    first, last = (next(place for place, text in enumerate(literals) if brace in text) for brace in "{}")
-    return range(first, last)
