@@ -1,15 +1,15 @@
 """Stream events as Lambda delivers them, built from Python values."""
 
-import base64
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any, Final
+
+from ddb_cache_sync.core import python_values
 
 DEFAULT_STREAM_LABEL: Final = "2025-04-23T13:37:16.991"
 DEFAULT_CREATED_AT: Final = 1_745_415_437.0
 
 
-def attribute_value(value: Any) -> dict[str, Any]:  # noqa: PLR0911 - one line a type
+def attribute_value(value: Any) -> dict[str, Any]:
     """An attribute value in DynamoDB JSON, as Lambda delivers it.
 
     str is S; int and Decimal are N; bytes are B; bool, None, dict and list are BOOL, NULL, M and L; a set of one of
@@ -17,27 +17,9 @@ def attribute_value(value: Any) -> dict[str, Any]:  # noqa: PLR0911 - one line a
 
     Raises:
         TypeError: A value of any other type: a float has digits that DynamoDB would not keep.
+        ValueError: A value that no table could hold, such as a number of more than 38 digits.
     """
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case None:
-            return {"NULL": True}
-        case str():
-            return {"S": value}
-        case int() | Decimal():
-            return {"N": str(value)}
-        case bytes():
-            return {"B": base64.b64encode(value).decode()}
-        case Mapping():
-            return {"M": attributes(value)}
-        case list() | tuple():
-            return {"L": [attribute_value(member) for member in value]}
-        case set() | frozenset() if value:
-            members = [attribute_value(member) for member in value]
-            [kind] = {tag for member in members for tag in member}
-            return {f"{kind}S": sorted(member[kind] for member in members)}
-    raise TypeError(f"a {type(value).__name__} has no DynamoDB type")
+    return python_values.attribute_value(value, floats=False)
 
 
 def attributes(item: Mapping[str, Any]) -> dict[str, Any]:
