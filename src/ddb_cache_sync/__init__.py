@@ -11,7 +11,10 @@ from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
 from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Notice, Outcome
 from ddb_cache_sync.core.projection import Projection
+from ddb_cache_sync.core.python_values import image_of
 from ddb_cache_sync.core.stream_records import StreamRecord, decode_stream_event
+from ddb_cache_sync.core.transforms import Transform, exclude, include, where
+from ddb_cache_sync.core.validation import validate_with
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import (
     CacheError,
@@ -57,9 +60,15 @@ __all__ = [
     "StreamRecord",
     "TableError",
     "Touch",
+    "Transform",
     "Upsert",
     "Version",
     "apply_stream_event",
     "connect",
     "decode_stream_event",
+    "exclude",
+    "image_of",
+    "include",
+    "validate_with",
+    "where",
 ]

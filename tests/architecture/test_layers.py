@@ -139,7 +139,11 @@ def test_each_foreign_package_has_its_place(module: str) -> None:
     assert not {"boto3", "botocore"} & foreign(module, "load") or layer == "table", (
         f"{module} imports boto3 or botocore when loaded"
     )
-    assert "pydantic" not in packages or module in {f"{PACKAGE}.settings", f"{PACKAGE}.core.wire"}
+    assert "pydantic" not in packages or module in {
+        f"{PACKAGE}.settings",
+        f"{PACKAGE}.core.wire",
+        f"{PACKAGE}.core.validation",
+    }
     assert not {"typer", "rich"} & packages or layer == "cli", f"{module} imports typer or rich"
     assert "opentelemetry" not in foreign(module, "load"), f"{module} imports opentelemetry when loaded"
     assert "opentelemetry" not in packages or module == f"{PACKAGE}.observability.spans"
