@@ -164,8 +164,11 @@ _SCALARS: Final[Mapping[str, Callable[[object], Scalar]]] = {
 }
 
 
-class Image(Mapping[str, Value]):
+class Image(Mapping[str, Any]):
     """An item, or its key, as a mapping from attribute name to Python value; decoded when asked for.
+
+    A value's type is that of a `Value`, though type checkers are told Any: whoever reads `image["age"] > 18` knows what
+    the attribute is, and a checker can't.
 
     Attributes:
         wire: The same in DynamoDB JSON, as it was delivered; not to be changed.
@@ -186,7 +189,7 @@ class Image(Mapping[str, Value]):
             return str(error)
         return None
 
-    def __getitem__(self, name: str) -> Value:
+    def __getitem__(self, name: str) -> Any:
         return decode_value(self.wire[name])
 
     def __iter__(self) -> Iterator[str]:
