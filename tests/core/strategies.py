@@ -1,11 +1,16 @@
 """What hypothesis makes: numbers, attribute values, items and records in wire form, and ways to spoil them."""
 
 import base64
-from typing import Any
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
+from ddb_cache_sync import RecordError
 from ddb_cache_sync.testing import stream_record
+
+T = TypeVar("T")
 
 MAX_DIGITS = 38
 
@@ -180,3 +185,63 @@ def spoilt_records(draw: st.DrawFn) -> Any:
         path = draw(st.sampled_from(shallow if draw(st.booleans()) else where))
         made = spoilt(made, path, draw(st.one_of(st.just(...), anything)))
     return made
+
+
+MARKER = "SECRET"
+"""Planted in contents; no error text may repeat it."""
+
+
+class _Hostile(dict[str, Any]):
+    """A mapping that fails when it is read, with contents in its error."""
+
+    def items(self) -> Any:
+        raise ValueError(MARKER)
+
+
+class _Marked:
+    """An object of no type that DynamoDB has."""
+
+    def __repr__(self) -> str:
+        return MARKER
+
+
+_marked: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        MARKER,
+        MARKER + "\ud800",
+        MARKER.encode(),
+        bytearray(MARKER.encode()),
+        memoryview(MARKER.encode()),
+        frozenset({MARKER}),
+        frozenset({MARKER, 1}),
+        frozenset({(MARKER,)}),
+        frozenset[str](),
+        ValueError(MARKER),
+        _Hostile(),
+        _Marked(),
+        10**400,
+        Decimal("1E-131"),
+        Decimal("sNaN"),
+        ...,
+    ]
+)
+any_python: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(
+        _marked, st.none(), st.booleans(), st.integers(), st.floats(), st.decimals(), st.complex_numbers(), st.dates()
+    ),
+    lambda children: st.one_of(
+        st.lists(children, max_size=3),
+        st.lists(children, max_size=3).map(tuple),
+        st.dictionaries(st.one_of(names, st.integers(), st.just("\ud800")), children, max_size=3),
+    ),
+    max_leaves=6,
+)
+"""Anything that code of one's own could give; its texts hold the marker."""
+
+
+def outcome(call: Callable[[], T]) -> tuple[T | None, str]:
+    """What a call gives, and the text of its `RecordError`; any other error is let out."""
+    try:
+        return call(), ""
+    except RecordError as error:
+        return None, str(error)
