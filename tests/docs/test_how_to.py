@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import redis
-from tests.docs.markdown import ROOT, blocks, code_span, marked, rows
+from tests.docs.markdown import ROOT, Block, blocks, code_span, marked, rows
 
 from ddb_cache_sync.observability.emf import METRICS
 
@@ -44,6 +44,16 @@ def test_the_tests_of_the_testing_guide_pass(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
     assert f"{file.read_text(encoding='utf-8').count('def test_')} passed" in run.stdout
+
+
+TRANSFORMS = [block for block in blocks(HOW_TO / "transforms.md") if (block.marker or "").startswith("run: ")]
+
+
+@pytest.mark.parametrize("block", TRANSFORMS, ids=lambda block: block.marker)
+def test_each_block_of_the_guide_to_transforms_runs_by_itself(block: Block) -> None:
+    """Its assertions hold."""
+    assert "assert " in block.code
+    exec(compile(block.code, "transforms.md", "exec"), {"__name__": "transforms_md"})
 
 
 @pytest.mark.servers

@@ -1,16 +1,32 @@
 """The reference names what the code has, all of it and no more."""
 
 import dataclasses
+import inspect
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.cli.programs import COMMAND
 from tests.docs.markdown import ROOT, rows
 
-from ddb_cache_sync import ApplyReport, Failure, ItemKey, Notice, Outcome, Remove, StreamRecord, Touch, Upsert
+from ddb_cache_sync import (
+    ApplyReport,
+    Failure,
+    ItemKey,
+    Notice,
+    Outcome,
+    Remove,
+    StreamRecord,
+    Touch,
+    Upsert,
+    exclude,
+    include,
+    validate_with,
+    where,
+)
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
 from ddb_cache_sync.sync.preview import Preview
 
@@ -34,6 +50,13 @@ def fields(kind: type[Any]) -> list[str]:
     return names + [name for name, each in vars(kind).items() if isinstance(each, property)]
 
 
+def arguments(function: Callable[..., Any]) -> list[str]:
+    """Names and defaults of a function's arguments, without types."""
+    signature = inspect.signature(function)
+    untyped = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    return str(signature.replace(parameters=untyped, return_annotation=inspect.Signature.empty))[1:-1].split(", ")
+
+
 @pytest.mark.parametrize(
     "kind", [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey], ids=lambda it: it.__name__
 )
@@ -47,6 +70,13 @@ def test_the_outcomes_are_those_of_the_code() -> None:
     assert [(*spans(name), *spans(text)) for name, text, _ in rows(PAGE, "`Outcome`")] == [
         (each.name, each.value) for each in Outcome
     ]
+
+
+def test_the_transforms_are_those_of_the_code() -> None:
+    """Each with its arguments."""
+    makers: list[Callable[..., Any]] = [include, exclude, where, validate_with]
+    written = [f"{each.__name__}({', '.join(arguments(each))})" for each in makers]
+    assert [spans(name) for name, _ in rows(PAGE, "transform")] == [[each] for each in written]
 
 
 @pytest.mark.servers

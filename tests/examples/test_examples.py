@@ -14,6 +14,7 @@ import redis
 from tests.cli.programs import COMMAND, Program
 
 from ddb_cache_sync import Replicator, decode_stream_event
+from ddb_cache_sync.core.transforms import check_transforms
 from ddb_cache_sync.table.clients import StaticCredentials, dynamodb_client
 from ddb_cache_sync.table.items import scan
 
@@ -94,6 +95,25 @@ def test_every_hook_reports_the_batch() -> None:
     logged, own = run.stderr.splitlines()
     assert logged.startswith("INFO batch applied: applied=1 stale=1 ")
     assert own == "0 of 2 records failed"
+
+
+def test_the_transforms_do_what_they_say() -> None:
+    """One user is stored, one left out, one a poison record whose contents are not repeated."""
+    program = EXAMPLES / "transforms.py"
+    run = subprocess.run(
+        [sys.executable, str(program)],
+        env={**os.environ, "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=60,
+    )
+    assert run.stdout.splitlines() == [
+        '42 {"id": "42", "name": "Zoë", "joined": "2025-04-23T13:37:16Z", "full_name": "Zoë Li"}',
+        "7 null",
+        "8 poison record: the item does not fit User: name: string_type",
+    ]
+    check_transforms(imported(program).transforms)
 
 
 def test_readme_shows_the_example() -> None:

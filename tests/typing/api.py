@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never, assert_type
 
 import redis
+from pydantic import BaseModel
 
 from ddb_cache_sync import (
     ApplyReport,
@@ -32,11 +33,17 @@ from ddb_cache_sync import (
     StreamRecord,
     TableError,
     Touch,
+    Transform,
     Upsert,
     Version,
     apply_stream_event,
     connect,
     decode_stream_event,
+    exclude,
+    image_of,
+    include,
+    validate_with,
+    where,
 )
 
 replicator = Replicator(
@@ -119,6 +126,41 @@ class Pickled:
         """The value to store."""
         return repr(dict(item)).encode()
 
+
+class User(BaseModel):
+    """A model of one's own."""
+
+    id: str
+
+
+def is_adult(item: Image) -> bool:
+    """A predicate of one's own."""
+    return bool(item["age"] >= 18)
+
+
+def renamed(item: Image) -> dict[str, Any]:
+    """A transform of one's own."""
+    return {"userId": item["id"], **exclude("id")(item)}
+
+
+def active(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """One that takes any mapping."""
+    return item if item.get("status") == "active" else None
+
+
+transforms: list[Transform] = [
+    active,
+    where(is_adult),
+    where(lambda item: item["age"] > 18 and item.get("status") == "active"),
+    include("id", "name"),
+    exclude("password"),
+    renamed,
+    validate_with(User),
+    validate_with(User, mode="python"),
+    dict,
+]
+assert_type(image_of({"id": "a", "n": 1.5, "tags": {"x"}}), Image)
+assert_type(where(is_adult)(image_of({})), Image | None)
 
 mapping: KeyMapping = by_tenant
 template: KeyMapping = KeyTemplate("{table}:{id}")
