@@ -9,6 +9,7 @@ from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
+from ddb_cache_sync.core.lookups import LookupKey
 from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Notice, Outcome
 from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.core.python_values import image_of
@@ -47,6 +48,7 @@ __all__ = [
     "JsonEncoding",
     "KeyMapping",
     "KeyTemplate",
+    "LookupKey",
     "Notice",
     "OpenTelemetrySpans",
     "Outcome",

@@ -27,6 +27,7 @@ HASH_PERMISSIONS = ("+hset", "+del")
 EXPIRY_PERMISSIONS = ("+pexpireat",)
 REFRESH_PERMISSIONS = ("+exists",)
 """In addition, for what not everybody uses."""
+LOOKUP_PERMISSIONS = ("+hgetall", "+hget", "+hexists", "+hset", "+hdel", "+get", "+pttl", "+persist", "+expire")
 CLUSTER_PERMISSIONS = ("+cluster|slots", "+command", "+asking")
 """In addition, on a cluster: to learn the slots, and to follow a slot that is being moved."""
 

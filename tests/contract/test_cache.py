@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from typing import Any
 
 import fakeredis
@@ -14,6 +15,7 @@ from tests.cache.support import (
     EXPIRY_PERMISSIONS,
     FILL_PERMISSIONS,
     HASH_PERMISSIONS,
+    LOOKUP_PERMISSIONS,
     REFRESH_PERMISSIONS,
     any_getter,
     as_applier,
@@ -39,6 +41,7 @@ PERMISSIONS = {
     *HASH_PERMISSIONS,
     *EXPIRY_PERMISSIONS,
     *REFRESH_PERMISSIONS,
+    *LOOKUP_PERMISSIONS,
 }
 Get = Callable[[str], Any]
 
@@ -170,7 +173,7 @@ def test_only_what_is_cached_is_refreshed(cache: Cache, get: Get, value: Any) ->
 @pytest.mark.parametrize("value", [b"v", {"a": b"1"}], ids=["string", "hash"])
 def test_a_value_expires_and_its_guard_does_not(cache: Cache, get: Get, value: Any) -> None:
     """So nothing late brings it back."""
-    at_ms = int(time.time() * 1000) + 100
+    at_ms = int(time.time() * 1000) + 400
     assert cache.apply([write("k", 2, None)._replace(value=value, expires_at_ms=at_ms)]) == [Outcome.APPLIED]
     assert get("k") is not None
     while time.time() * 1000 <= at_ms + 1:
@@ -184,7 +187,7 @@ def test_a_value_expires_and_its_guard_does_not(cache: Cache, get: Get, value: A
 
 def test_a_value_written_without_an_expiry_stays(cache: Cache, get: Get) -> None:
     """Though the one before would have expired."""
-    far_ms = int(time.time() * 1000) + 50
+    far_ms = int(time.time() * 1000) + 400
     cache.apply([write("k", 1, b"v")._replace(expires_at_ms=far_ms)])
     cache.apply([write("k", 2, b"w")])
     while time.time() * 1000 <= far_ms + 1:
@@ -351,3 +354,96 @@ def test_a_guard_expires_also_after_a_stale_change(redis_client: redis.Redis) ->
     redis_client.expire(guard_key("k"), 100)
     assert cache.apply([write("k", 1, b"old")]) == [Outcome.STALE]
     assert 590 < redis_client.ttl(guard_key("k")) <= 600
+
+
+def word(lookup_key: str, item: str, sequence_number: int, *, claims: bool = True, value: bytes | None = None) -> Write:
+    """What an item says of a lookup key, which holds its cache key if nothing else is given."""
+    said = write(lookup_key, sequence_number, (value or item.encode()) if claims else None)
+    return said._replace(owner=item)
+
+
+def test_a_lookup_key_shows_the_item_that_claims_it(cache: Cache, get: Get) -> None:
+    """A reader's GET gives the item's cache key, or whatever it was claimed with."""
+    assert cache.apply([word("by-email:x", "users:1", 1)]) == [Outcome.APPLIED]
+    assert get("by-email:x") == b"users:1"
+    assert cache.apply([word("by-email:x", "users:1", 2, value=b"{}")]) == [Outcome.APPLIED]
+    assert get("by-email:x") == b"{}"
+
+
+def test_a_released_lookup_key_is_gone(cache: Cache, get: Get) -> None:
+    """And no older claim of that item brings it back."""
+    cache.apply([word("by-email:x", "users:1", 1), word("by-email:y", "users:1", 1)])
+    assert cache.apply([word("by-email:x", "users:1", 2, claims=False)]) == [Outcome.APPLIED]
+    assert cache.apply([word("by-email:x", "users:1", 1)]) == [Outcome.STALE]
+    assert (get("by-email:x"), get("by-email:y")) == (None, b"users:1")
+
+
+def test_an_item_releases_its_own_claim_and_no_other(cache: Cache, get: Get) -> None:
+    """Its release may come after the next item's claim, and be newer."""
+    cache.apply([word("by-email:x", "users:1", 1)])
+    cache.apply([word("by-email:x", "users:2", 5)])
+    cache.apply([word("by-email:x", "users:1", 9, claims=False)])
+    assert get("by-email:x") == b"users:2"
+
+
+HISTORY = [
+    word("by-email:x", "users:1", 10, value=b"one"),
+    word("by-email:x", "users:1", 20, claims=False),
+    word("by-email:x", "users:2", 15, value=b"two"),  # versions of two items are not comparable
+    word("by-email:x", "users:2", 25, claims=False),
+    word("by-email:x", "users:3", 5, value=b"three"),
+]
+
+
+def test_a_value_passed_on_ends_with_its_last_owner_in_any_order(cache: Cache, get: Get) -> None:
+    """Every order of what three items say of a lookup key that they pass between them, and some of it twice."""
+    for place, order in enumerate(permutations(HISTORY)):
+        key = f"by-email:{place}"
+        said = [each._replace(key=key, guard=guard_key(key)) for each in (*order, order[place % len(order)])]
+        for each in said:
+            assert cache.apply([each])[0] in {Outcome.APPLIED, Outcome.STALE}
+        assert get(key) == b"three", order
+
+
+def test_of_several_claims_the_newest_is_shown_in_any_order(cache: Cache, get: Get) -> None:
+    """An attribute that items share is a wrong lookup key; what it shows does not depend on luck all the same."""
+    claims = [word("k", "a", 1, value=b"a"), word("k", "b", 3, value=b"b"), word("k", "c", 3, value=b"c")]
+    for place, order in enumerate(permutations(claims)):
+        key = f"by-state:{place}"
+        cache.apply([order[0]._replace(key=key, guard=guard_key(key))])
+        cache.apply([order[1]._replace(key=key, guard=guard_key(key))])
+        cache.apply([order[2]._replace(key=key, guard=guard_key(key))])
+        assert get(key) == b"c", order
+        gone = claims[2]._replace(key=key, guard=guard_key(key), version=Version.of(LABEL, "4"), value=None)
+        cache.apply([gone])
+        assert get(key) == b"b", order
+
+
+def test_a_lookup_key_that_everybody_claims_is_refused(cache: Cache, get: Get) -> None:
+    """Its guard would grow without end; the others are applied."""
+    claims = [word("by-state:open", f"users:{n}", n) for n in range(64)]
+    for claim in claims:
+        assert cache.apply([claim]) == [Outcome.APPLIED]
+    refused, applied = cache.apply([word("by-state:open", "users:64", 64), word("by-state:closed", "users:64", 64)])
+    assert isinstance(refused, CacheError)
+    assert applied == Outcome.APPLIED
+    assert get("by-state:open") == b"users:63"
+
+
+def test_lookup_keys_and_items_go_together(cache: Cache, get: Get) -> None:
+    """In one batch, in any mixture."""
+    mixed = [write("k1", 1, b"v"), word("by-email:x", "k1", 1), write("k2", 1, b"w"), word("by-email:y", "k2", 1)]
+    assert cache.apply(mixed) == [Outcome.APPLIED] * 4
+    assert [get(key) for key in ("k1", "k2", "by-email:x", "by-email:y")] == [b"v", b"w", b"k1", b"k2"]
+
+
+def test_a_lookup_key_expires_with_its_item(cache: Cache, get: Get) -> None:
+    """As its value does."""
+    at_ms = int(time.time() * 1000) + 400
+    cache.apply([word("by-email:x", "users:1", 1)._replace(expires_at_ms=at_ms)])
+    assert get("by-email:x") == b"users:1"
+    while time.time() * 1000 <= at_ms + 1:
+        time.sleep(0.01)
+    if isinstance(cache, MemoryCache):
+        cache.expire(time.time())
+    assert get("by-email:x") is None

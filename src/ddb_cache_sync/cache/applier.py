@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import redis
@@ -12,13 +13,13 @@ from ddb_cache_sync.cache.bounded import waiting_until
 from ddb_cache_sync.cache.contract import Cache, WriteResult
 from ddb_cache_sync.cache.replies import code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
-from ddb_cache_sync.cache.scripts import APPLY, FILL, apply_command, arguments_of, fill_command
+from ddb_cache_sync.cache.scripts import APPLY, CLAIM, FILL, apply_command, arguments_of, claim_command, fill_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, topology_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ddb_cache_sync.core.writes import Write
 
@@ -40,6 +41,7 @@ class RedisCache:
         topology: The nodes.
         guard_ttl_seconds: How long a guard outlives the change that set it.
         backoff: The waits between rounds.
+        clock: Epoch seconds, for lookup keys.
 
     Raises:
         ConfigurationError: A guard TTL below one second.
@@ -51,12 +53,14 @@ class RedisCache:
         *,
         guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS,
         backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if guard_ttl_seconds < 1:
             raise ConfigurationError("a guard TTL below one second", hint="25 hours outlive what a stream can repeat.")
         self._topology = topology
         self._backoff = backoff or Backoff()
         self._apply = ScriptCalls(APPLY, lambda writes: apply_command(writes, guard_ttl_seconds))
+        self._claim = ScriptCalls(CLAIM, lambda writes: claim_command(writes, guard_ttl_seconds, clock()))
         self._fill = ScriptCalls(FILL, fill_command)
 
     def apply(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
@@ -77,7 +81,7 @@ class RedisCache:
     def _run_until(self, how: ScriptCalls, writes: Iterable[Write], limit: float) -> Sequence[WriteResult]:
         monotonic = self._backoff.monotonic
         latest = Round(self._topology, limit, monotonic)
-        latest.send(how, self._calls(writes))
+        latest.send(self._calls(how, writes))
         results = latest.settled
         waits = 0
         while latest.again:
@@ -94,7 +98,7 @@ class RedisCache:
             if latest.topology_changed:
                 self._refresh()
             calls, latest = latest.again, Round(self._topology, limit, monotonic)
-            latest.send(how, calls)
+            latest.send(calls)
             results |= latest.settled
         return [results[place] for place in range(len(results))]
 
@@ -105,25 +109,29 @@ class RedisCache:
             # The next round meets the same error and waits for it.
             _LOG.warning("the cache's nodes can't be learned (%s)", code_of(error))
 
-    def _calls(self, writes: Iterable[Write]) -> Iterator[Call]:
+    def _calls(self, how: ScriptCalls, writes: Iterable[Write]) -> Iterator[Call]:
         """The writes, as many in a call as the topology and the length of a request allow."""
         most = self._topology.keys_per_script
         chunk: list[Write] = []
-        place = long = 0
+        place = arguments = 0
+        script = how
         for write in writes:
-            if type(write.value) is dict:  # a hash may take as many arguments as a request can have
-                long += arguments_of(write)
-                if chunk and long > _MOST_ARGUMENTS:
-                    yield Call(place, chunk)
+            if type(write.value) is dict or write.owner is not None or script is not how:
+                # A hash may take as many arguments as a request can have, and a lookup key has a script of its own.
+                arguments += arguments_of(write)
+                wanted = how if write.owner is None else self._claim
+                if chunk and (arguments > _MOST_ARGUMENTS or wanted is not script):
+                    yield Call(script, place, chunk)
                     place += len(chunk)
-                    chunk, long = [], arguments_of(write)
+                    chunk, arguments = [], arguments_of(write)
+                script = wanted
             chunk.append(write)
             if len(chunk) == most:
-                yield Call(place, chunk)
+                yield Call(script, place, chunk)
                 place += most
-                chunk, long = [], 0
+                chunk, arguments = [], 0
         if chunk:
-            yield Call(place, chunk)
+            yield Call(script, place, chunk)
 
 
 def cache_of(cache: object, guard_ttl_seconds: int) -> Cache:

@@ -24,9 +24,17 @@ if TYPE_CHECKING:
     from ddb_cache_sync.core.writes import Write
 
 
+class ScriptCalls(NamedTuple):
+    """How writes become calls of one script."""
+
+    script: Script
+    command: Callable[[Sequence[Write]], Command]
+
+
 class Call(NamedTuple):
     """Writes that go in one script call, and how it has to be sent."""
 
+    how: ScriptCalls
     first_place: int
     """Where the result of its first write stands among all results; the others follow."""
     writes: Sequence[Write]
@@ -36,13 +44,6 @@ class Call(NamedTuple):
     """The redirection was an ASK, which the node has to be told."""
     load_script: bool = False
     """Its node does not know the script."""
-
-
-class ScriptCalls(NamedTuple):
-    """How writes become calls of one script."""
-
-    script: Script
-    command: Callable[[Sequence[Write]], Command]
 
 
 class Round:
@@ -66,13 +67,12 @@ class Round:
         self._monotonic = monotonic
         self._pipelines: dict[int, NodePipeline] = {}
         self._sent: dict[int, list[Call]] = {}
-        self._loaded: set[int] = set()
+        self._loaded: set[tuple[int, Script]] = set()
 
-    def send(self, how: ScriptCalls, calls: Iterable[Call]) -> None:
+    def send(self, calls: Iterable[Call]) -> None:
         """Send every call, then look at every reply.
 
         Args:
-            how: The script.
             calls: Read lazily: nodes work on the first while the next are made.
 
         Raises:
@@ -88,7 +88,7 @@ class Round:
                 if node is None:
                     self._try_later(call, "CLUSTERDOWN", topology_changed=True)
                 else:
-                    self._send(how, call, node)
+                    self._send(call, node)
             for pipeline in self._pipelines.values():
                 pipeline.flush()
             for identity, pipeline in self._pipelines.items():
@@ -100,19 +100,19 @@ class Round:
         if self._refused is not None:
             raise refusal(self._refused)
 
-    def _send(self, how: ScriptCalls, call: Call, node: redis.Redis) -> None:
+    def _send(self, call: Call, node: redis.Redis) -> None:
         identity = id(node)
         pipeline = self._pipelines.get(identity)
         if pipeline is None:
             pipeline = self._pipelines[identity] = NodePipeline(node, self._deadline, self._monotonic)
             self._sent[identity] = []
         preludes = []
-        if call.load_script and identity not in self._loaded:
-            preludes.append(how.script.load_command)
-            self._loaded.add(identity)
+        if call.load_script and (identity, call.how.script) not in self._loaded:
+            preludes.append(call.how.script.load_command)
+            self._loaded.add((identity, call.how.script))
         if call.asking:
             preludes.append(ASKING)
-        pipeline.send(how.command(call.writes), *preludes)
+        pipeline.send(call.how.command(call.writes), *preludes)
         self._sent[identity].append(call)
 
     def _settle(self, call: Call, reply: Any) -> None:
@@ -145,7 +145,7 @@ class Round:
                 self._try_later(call, code, topology_changed=True)
             case Fault.COMMAND if len(call.writes) > 1:
                 # One of its keys is at fault: the others are told apart by sending each alone.
-                self.again += [Call(call.first_place + n, [write]) for n, write in enumerate(call.writes)]
+                self.again += [Call(call.how, call.first_place + n, [write]) for n, write in enumerate(call.writes)]
             case Fault.COMMAND:
                 self.settled[call.first_place] = CacheError(
                     f"the cache refused to write key {call.writes[0].key!r} ({code})",
@@ -155,4 +155,4 @@ class Round:
     def _try_later(self, call: Call, code: str, *, topology_changed: bool = False) -> None:
         self.wait_for = code
         self.topology_changed |= topology_changed
-        self.again.append(Call(call.first_place, call.writes))
+        self.again.append(Call(call.how, call.first_place, call.writes))

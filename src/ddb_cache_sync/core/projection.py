@@ -10,7 +10,7 @@ of them, so that nothing older can come back:
 | refresh | writes the value where the key exists |
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypedDict, get_args
 
 from ddb_cache_sync.core.attribute_values import Image
@@ -19,6 +19,9 @@ from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.expiry import Expires, Expiry
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
+from ddb_cache_sync.core.lookups import LookupKey, check_apart
+from ddb_cache_sync.core.templates import Template
+from ddb_cache_sync.core.transforms import Transform, apply_transforms, check_transforms
 from ddb_cache_sync.core.writes import StoredValue, Write
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError, RecordError
 
@@ -33,7 +36,9 @@ class ProjectionOptions(TypedDict, total=False):
     keys: KeyMapping
     encoding: Encoding | None
     mode: Mode
+    transforms: Sequence[Transform]
     expiry: Expiry | None
+    lookups: Sequence[LookupKey]
     keep_ttl_removals: bool
     guard_prefix: str
 
@@ -47,14 +52,26 @@ class Projection:
         guard_prefix: What every guard key begins with.
         mode: What an upsert does: `replicate` writes the value, `invalidate` deletes the key, `refresh` writes the
             value where the key exists.
+        transforms: What items go through before they are encoded, in order; they filter as well.
         expiry: When values expire. None: never.
+        lookups: Second keys by other attributes; in mode `replicate` only. They need a stream with new and old images.
         keep_ttl_removals: Keep what DynamoDB's time to live removes from the table.
 
     Raises:
         ConfigurationError: An argument that can't be right.
     """
 
-    __slots__ = ("_encoding", "_expiry", "_guard_prefix", "_keeps_ttl_removals", "_keys", "_plain", "mode")
+    __slots__ = (
+        "_encoding",
+        "_expiry",
+        "_guard_prefix",
+        "_keeps_ttl_removals",
+        "_keys",
+        "_plain",
+        "_transforms",
+        "lookups",
+        "mode",
+    )
 
     def __init__(
         self,
@@ -63,7 +80,9 @@ class Projection:
         guard_prefix: str = DEFAULT_GUARD_PREFIX,
         *,
         mode: Mode = "replicate",
+        transforms: Sequence[Transform] = (),
         expiry: Expiry | None = None,
+        lookups: Sequence[LookupKey] = (),
         keep_ttl_removals: bool = False,
     ) -> None:
         if not callable(keys):
@@ -82,14 +101,16 @@ class Projection:
                 f"every key of {keys!r} begins with the guard prefix {guard_prefix!r}", hint="Change one of them."
             )
         self.mode: Final = mode
+        self._transforms: Final = check_transforms(transforms)
         self._expiry: Final = expiry
+        self.lookups: Final = self._checked_lookups(lookups)
         self._keeps_ttl_removals: Final = keep_ttl_removals
-        self._plain: Final = mode == "replicate" and expiry is None
+        self._plain: Final = mode == "replicate" and expiry is None and not self._transforms
 
     @property
     def needs_old_images(self) -> bool:
         """Whether changes must come with their old images."""
-        return False
+        return bool(self.lookups)
 
     def leaves_out(self, change: Change) -> bool:
         """Whether this change is none of the cache's business: nothing is to be written for it."""
@@ -137,13 +158,11 @@ class Projection:
         guard = guard_key(cache_key, self._guard_prefix)
         if not isinstance(change, Upsert) or self.mode == "invalidate":
             return Write(cache_key, guard, change.version, None)
-        item = change.item
         if self._plain:
-            value = self._encoded(item)
+            value = self._encoded(change.item)
             return new_tuple(Write, (cache_key, guard, change.version, value, None, False, None, value is None, None))
-        expires = _NEVER if self._expiry is None else self._expiry.of(item, cache_key, change.version, now)
-        expired = expires.at_ms is not None and expires.at_ms <= now * 1000
-        value = None if expired else self._encoded(item)
+        item, expires, left_out = self._kept(cache_key, change, now)
+        value = None if item is None else self._encoded(item)
         return Write(
             cache_key,
             guard,
@@ -151,9 +170,82 @@ class Projection:
             value,
             expires_at_ms=None if value is None else expires.at_ms,
             only_cached=self.mode == "refresh" and value is not None,
-            left_out=value is None and not expired,
+            left_out=left_out or (item is not None and value is None),
             notice=expires.notice,
         )
+
+    def lookup_keys(self, cache_key: str, change: Change) -> Sequence[str]:
+        """The lookup keys that a change concerns: that of the item as it is, and that of the item as it was.
+
+        Raises:
+            RecordError: A lookup attribute that is not of a key's type.
+            ConfigurationError: A lookup key that could be a cache key.
+        """
+        table = change.key.table
+        images = (
+            [] if isinstance(change, Touch) else [change.old, *([change.item] if isinstance(change, Upsert) else [])]
+        )
+        keys = [lookup.of(table, image) for lookup in self.lookups for image in images if image is not None]
+        found = dict.fromkeys(key for key in keys if key is not None)
+        if self._keys is table_keys:
+            for key in found:
+                if key.startswith(f"{table}:") and key.count(":") == cache_key.count(":"):
+                    raise ConfigurationError(
+                        f"a lookup key begins as the cache keys of table {table} do", hint="Let it begin differently."
+                    )
+        return tuple(found)
+
+    def lookup_write(self, lookup_key: str, cache_key: str, change: Change, now: float = 0.0) -> Write:
+        """The write by which an item claims a lookup key, or releases it.
+
+        Args:
+            lookup_key: One of those that `lookup_keys` gave for the change.
+            cache_key: The item's own cache key.
+            change: The change.
+            now: Epoch seconds, for the expiry.
+
+        Raises:
+            RecordError: The item can't be encoded, or the lookup key can have no guard.
+        """
+        released = Write(lookup_key, guard_key(lookup_key, self._guard_prefix), change.version, None, owner=cache_key)
+        if not isinstance(change, Upsert):
+            return released
+        claims = [lookup for lookup in self.lookups if lookup.of(change.key.table, change.item) == lookup_key]
+        item, expires, left_out = self._kept(cache_key, change, now) if claims else (None, _NEVER, False)
+        if item is None:
+            return released._replace(left_out=left_out)
+        value = cache_key.encode() if claims[0].holds == "key" else self._encoded(item)
+        return released._replace(value=value, expires_at_ms=expires.at_ms)
+
+    def _kept(self, cache_key: str, change: Upsert, now: float) -> tuple[Image | None, Expires, bool]:
+        """The item as it is encoded, None where it is not to be in the cache; and whether it is left out of it."""
+        expires = _NEVER
+        if self._expiry is not None:
+            expires = self._expiry.of(change.item, cache_key, change.version, now)
+            if expires.at_ms is not None and expires.at_ms <= now * 1000:
+                return None, expires, False
+        item = apply_transforms(self._transforms, change.item) if self._transforms else change.item
+        return item, expires, item is None
+
+    def _checked_lookups(self, lookups: Sequence[LookupKey]) -> tuple[LookupKey, ...]:
+        if lookups and self.mode != "replicate":
+            raise ConfigurationError(
+                f"lookup keys in mode {self.mode}", hint="They are kept in mode replicate only: nobody could fill them."
+            )
+        for place, lookup in enumerate(lookups):
+            if not isinstance(lookup, LookupKey):
+                raise ConfigurationError(
+                    f"a lookup key is a {type(lookup).__name__}", hint="Write LookupKey('users:by-email:{email}')."
+                )
+            if lookup.holds == "item" and getattr(self._encoding, "kind", "string") != "string":
+                raise ConfigurationError(
+                    f"{lookup!r} holds the item, and the encoding stores hashes", hint="Let it hold the item's key."
+                )
+            if lookup.beginning.startswith(self._guard_prefix):
+                raise ConfigurationError(f"{lookup!r} begins with the guard prefix", hint="Change one of them.")
+            for other in (*([self._keys] if isinstance(self._keys, Template) else []), *lookups[:place]):
+                check_apart(lookup, other)
+        return tuple(lookups)
 
     def _encoded(self, item: Image) -> StoredValue | None:
         """The item's stored value; None: the encoding has none for it."""

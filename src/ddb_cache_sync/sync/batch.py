@@ -63,6 +63,7 @@ class Batch:
         self.errors: dict[int, RecordError] = {}
         self.written: list[Written] = []
         self._by_key: dict[str, list[Delivered]] = {}
+        self._by_word: dict[tuple[str, str], list[Delivered]] = {}  # lookup key and the item that has a word on it
         self._earliest: float | None = None
         self._ttl_removals = 0
         old_images = router.needs_old_images
@@ -92,6 +93,9 @@ class Batch:
             self._by_key[key].append(delivered)
         else:
             self._by_key[key] = [delivered]
+        if projection.lookups:
+            for lookup_key in projection.lookup_keys(key, change):
+                self._by_word.setdefault((lookup_key, key), []).append(delivered)
 
     def writes(self, now: float = 0.0) -> Iterator[Write]:
         """The newest write of each cache key; an older one where the newest can't be encoded.
@@ -109,6 +113,17 @@ class Batch:
                     self.errors[newest.place] = self._explained(newest.place, error)
                     continue
                 self.written.append(new_tuple(Written, (write, delivered[skipped:] if skipped else delivered)))
+                yield write
+                break
+        for (lookup_key, key), delivered in self._by_word.items():
+            delivered.sort(key=_NEWEST_FIRST, reverse=True)
+            for skipped, newest in enumerate(delivered):
+                try:
+                    write = newest.projection.lookup_write(lookup_key, key, newest.change, now)
+                except RecordError as error:
+                    self.errors.setdefault(newest.place, error)
+                    continue
+                self.written.append(Written(write, delivered[skipped:]))
                 yield write
                 break
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ddb_cache_sync.cache.contract import WriteResult
+from ddb_cache_sync.cache.scripts import MOST_WORDS
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
-from ddb_cache_sync.errors import CacheUnavailable
+from ddb_cache_sync.errors import CacheError, CacheUnavailable
 from ddb_cache_sync.testing.events import DEFAULT_CREATED_AT, DEFAULT_STREAM_LABEL, stream_record
 
 
@@ -25,6 +26,8 @@ class MemoryCache:
     """When values expire, epoch milliseconds, by cache key; those that never do are not here."""
     guards: dict[str, Version] = field(default_factory=dict)
     """The version last applied, by guard key."""
+    words: dict[str, dict[str, tuple[Version, Write | None]]] = field(default_factory=dict)
+    """By the guard key of a lookup key: the last word of each item, its version and what it claims (None: released)."""
     break_after: int | None = None
     """Breaks once, half-way through a write: its guard is set, its value is not. How many writes go well before that;
     None: never."""
@@ -42,17 +45,37 @@ class MemoryCache:
         return [self._fill(write) for write in writes]
 
     def _apply(self, write: Write) -> WriteResult:
+        if write.owner is not None:
+            return self._claim(write, write.owner)
         last = self.guards.get(write.guard)
         if last is not None and last > write.version:
             return STALE
         self.guards[write.guard] = write.version
+        self._break()
+        self._put(write)
+        return APPLIED
+
+    def _claim(self, write: Write, owner: str) -> WriteResult:
+        words = self.words.setdefault(write.guard, {})
+        last = words.get(owner)
+        if last is None and len(words) >= MOST_WORDS:
+            return CacheError("as many items as can be have a word on this lookup key")
+        if last is not None and last[0] > write.version:
+            return STALE
+        words[owner] = (write.version, None if write.value is None else write)
+        self._break()
+        claims = [(version, claimant) for claimant, (version, claim) in words.items() if claim is not None]
+        shown = words[max(claims)[1]][1] if claims else None
+        self._put(write._replace(value=None) if shown is None else shown)
+        return APPLIED
+
+    def _break(self) -> None:
+        """Break half-way through a write, if it is time."""
         if self.break_after is not None:
             self.break_after -= 1
             if self.break_after < 0:
                 self.break_after = None
                 raise CacheUnavailable("the cache in memory broke half-way, as it was told to")
-        self._put(write)
-        return APPLIED
 
     def _fill(self, write: Write) -> WriteResult:
         if write.guard in self.guards or write.value is None:
