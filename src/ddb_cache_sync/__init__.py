@@ -6,7 +6,7 @@ from ddb_cache_sync.cache.contract import Cache
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert
-from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
+from ddb_cache_sync.core.encodings import Encoding, JsonEncoding, StoredValue
 from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
 from ddb_cache_sync.core.lookups import LookupKey
@@ -59,6 +59,7 @@ __all__ = [
     "ReportHook",
     "ReportLog",
     "SecretCredentials",
+    "StoredValue",
     "StreamRecord",
     "TableError",
     "Touch",

@@ -1,7 +1,7 @@
 """Projection: from a change to its write, with key mappings and encodings of one's own."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -19,7 +19,8 @@ from ddb_cache_sync import (
     Upsert,
     Version,
 )
-from ddb_cache_sync.core.projection import Mode
+from ddb_cache_sync.core.encodings import StoredValue
+from ddb_cache_sync.core.projection import Mode, Projection, Write
 from ddb_cache_sync.core.writes import Write
 
 VERSION = Version.of(1745415436991, "111")
@@ -31,8 +32,14 @@ REMOVE = Remove(KEY, VERSION)
 class EncodingOf:
     """An encoding of one's own, made of a function."""
 
+    kind: Literal["string"] = "string"
+
     def __init__(self, encode: Callable[[Image], Any]) -> None:
         self.encode = encode
+
+    def decode(self, value: StoredValue, /) -> Any:
+        """Not read here."""
+        raise NotImplementedError
 
 
 def raises(error: Exception) -> Callable[[Any], Any]:

@@ -1,7 +1,7 @@
 """The public surface as users write it. Type-checked by mypy, never run."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, assert_never, assert_type
+from typing import Any, Literal, assert_never, assert_type
 
 import redis
 from pydantic import BaseModel
@@ -30,6 +30,7 @@ from ddb_cache_sync import (
     Replicator,
     ReportHook,
     ReportLog,
+    StoredValue,
     StreamRecord,
     TableError,
     Touch,
@@ -122,9 +123,32 @@ def by_tenant(change: Change) -> str:
 class Pickled:
     """An encoding of one's own."""
 
-    def encode(self, item: Image) -> bytes:
+    kind: Literal["string"] = "string"
+
+    def encode(self, item: Image) -> bytes | None:
         """The value to store."""
-        return repr(dict(item)).encode()
+        return repr(dict(item)).encode() if "id" in item else None
+
+    def decode(self, value: StoredValue) -> str:
+        """What a reader makes of it."""
+        return value.decode() if isinstance(value, bytes) else ""
+
+
+class Counted:
+    """An encoding of one's own that makes hashes."""
+
+    @property
+    def kind(self) -> Literal["hash"]:
+        """Read by `HGETALL`."""
+        return "hash"
+
+    def encode(self, item: Image) -> Mapping[str, bytes]:
+        """The value to store."""
+        return {"attributes": str(len(item)).encode()}
+
+    def decode(self, value: StoredValue) -> int:
+        """What a reader makes of it."""
+        return 0 if isinstance(value, bytes) else int(value["attributes"])
 
 
 class User(BaseModel):
@@ -165,6 +189,7 @@ assert_type(where(is_adult)(image_of({})), Image | None)
 mapping: KeyMapping = by_tenant
 template: KeyMapping = KeyTemplate("{table}:{id}")
 encoding: Encoding = Pickled()
+counted: Encoding = Counted()
 plain: Encoding = JsonEncoding()
 assert_type(JsonEncoding().decode(b"{}"), dict[str, Any])
 

@@ -100,11 +100,20 @@ def test_a_value_is_decoded_to_python_values() -> None:
     assert JsonEncoding().decode(written) == expected
 
 
-@pytest.mark.parametrize("value", [b"", b"[]", b"1", b'"a"', b"null", b"{", b"\xff", b"{}{}", "[" * 100_000])
-def test_what_is_not_an_object_is_not_decoded(value: bytes | str) -> None:
+@pytest.mark.parametrize(
+    "value", [b"", b"[]", b"1", b'"a"', b"null", b"{", b"\xff", b"{}{}", "[" * 100_000, {"a": b"{}"}]
+)
+def test_what_is_not_an_object_is_not_decoded(value: Any) -> None:
     """Somebody else's value lies under the key."""
     with pytest.raises(ValueError, match=r"."):
         JsonEncoding().decode(value)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e99999999999999999999"])
+def test_what_no_json_number_can_be_is_not_decoded(number: str) -> None:
+    """Though Python's parser would take it, or fail with an error of another kind."""
+    with pytest.raises(ValueError, match=r"."):
+        JsonEncoding().decode(f'{{"a":{number}}}')
 
 
 MALFORMED: list[Any] = [

@@ -1,9 +1,13 @@
-"""Encodings: from an item to the value its cache key holds, and back."""
+"""Items as plain JSON, what a reader in any language expects.
+
+Rule: the walk over an item checks only what orjson does not, without a call that could be spared: every record passes
+here.
+"""
 
 import binascii
 from collections.abc import Callable, Mapping
-from decimal import Decimal
-from typing import Any, Final, Protocol
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar, Final, Literal
 
 import orjson
 
@@ -14,25 +18,10 @@ from ddb_cache_sync.core.attribute_values import (
     decode_null,
     decode_text,
     members,
+    tag_and_wire,
 )
+from ddb_cache_sync.core.encodings.contract import MALFORMED, StoredValue, refused
 from ddb_cache_sync.core.numbers import MAX_DIGITS, json_number, not_simple_number
-from ddb_cache_sync.errors import RecordError
-
-
-class Encoding(Protocol):
-    """Gives the value that a cache key holds for an item.
-
-    Contract: pure; the same item gives the same bytes, in whatever order its attributes come.
-    """
-
-    def encode(self, item: Image, /) -> bytes:
-        """The value to store.
-
-        Raises:
-            RecordError: The item can't be carried, which makes its record a poison record. Any other exception does
-                so too; only its type is told, since its text may repeat the item's contents.
-        """
-        ...
 
 
 class JsonEncoding:
@@ -45,6 +34,8 @@ class JsonEncoding:
 
     __slots__ = ()
 
+    kind: ClassVar[Literal["string"]] = "string"
+
     def encode(self, item: Image) -> bytes:
         """The item's JSON.
 
@@ -54,11 +45,10 @@ class JsonEncoding:
         try:
             # Copied, since what orjson returns keeps a buffer of kilobytes, however short, as long as the batch lasts.
             return b"%b" % orjson.dumps(_members(item.wire), option=orjson.OPT_SORT_KEYS)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            # Walked again by the strict decoder, which says what is wrong; this walk only sees that something is.
-            raise RecordError(f"item: {item.fault() or 'malformed'}") from None
+        except MALFORMED:
+            raise refused(item) from None
 
-    def decode(self, value: bytes | str) -> dict[str, Any]:
+    def decode(self, value: StoredValue | str) -> dict[str, Any]:
         """The JSON as Python values: numbers as Decimal, all digits kept.
 
         Raises:
@@ -66,13 +56,50 @@ class JsonEncoding:
         """
         import json  # noqa: PLC0415 - not needed to write; orjson would read numbers as floats
 
+        if not isinstance(value, bytes | str):
+            raise ValueError("not a string")  # noqa: TRY004 - one error type for malformed values
         try:
-            decoded = json.loads(value, parse_float=Decimal, parse_int=Decimal)
+            decoded = json.loads(value, parse_float=Decimal, parse_int=Decimal, parse_constant=_not_json)
         except RecursionError:
             raise ValueError("nested too deep") from None
+        except InvalidOperation:
+            raise ValueError("a number that is too large") from None
         if not isinstance(decoded, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - one error type for malformed values
         return decoded
+
+
+def json_value(value: object) -> bytes:
+    """The JSON of one attribute value, in the form that it has within an item.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError, RecursionError: A malformed attribute value.
+    """
+    tag, wire = tag_and_wire(value)
+    return b"%b" % orjson.dumps(_WRITTEN[tag](wire), option=orjson.OPT_SORT_KEYS)
+
+
+def base64_text(wire: object) -> str:
+    """The one base64 text of a B value.
+
+    Raises:
+        ValueError: Neither base64 text nor bytes.
+    """
+    # Decoded and encoded again, also where it is base64 already: checked, and one text for the same bytes.
+    return binascii.b2a_base64(decode_bytes(wire), newline=False).decode("ascii")
+
+
+def number_of(text: str) -> Decimal:
+    """The number that a text writes, to sort by.
+
+    Raises:
+        ValueError: Not a DynamoDB number.
+    """
+    return Decimal(json_number(text))
+
+
+def _not_json(_: str) -> None:
+    raise ValueError("NaN and Infinity are no JSON")
 
 
 def _members(wire: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,24 +133,15 @@ def _texts(wire: Any) -> list[str]:
     return sorted(members(wire))
 
 
-def _base64(wire: object) -> str:
-    # Decoded and encoded again, also where it is base64 already: checked, and one text for the same bytes.
-    return binascii.b2a_base64(decode_bytes(wire), newline=False).decode("ascii")
-
-
-def _numeric(text: str) -> Decimal:
-    return Decimal(json_number(text))
-
-
 _WRITTEN: Final[Mapping[str, Callable[[Any], Any]]] = {
     "S": decode_text,
     "N": _number,
-    "B": _base64,
+    "B": base64_text,
     "BOOL": decode_bool,
     "NULL": decode_null,
     "M": _members,
     "L": _list,
     "SS": _texts,
-    "NS": lambda wire: list(map(_number, sorted(map(decode_text, members(wire)), key=_numeric))),
-    "BS": lambda wire: sorted(map(_base64, members(wire))),
+    "NS": lambda wire: list(map(_number, sorted(map(decode_text, members(wire)), key=number_of))),
+    "BS": lambda wire: sorted(map(base64_text, members(wire))),
 }
