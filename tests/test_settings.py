@@ -93,6 +93,28 @@ def test_a_bad_value_names_its_variable_and_is_not_repeated(name: str, value: st
         read(**{name: value})
 
 
+@pytest.mark.parametrize("text", ["json", "dynamodb-json", "hash", "attribute:name", "json+zlib", "attribute:a+zstd"])
+def test_an_encoding_is_set_by_its_name(text: str) -> None:
+    """Of those that the library brings."""
+    settings = read(REDIS_URL="redis://localhost", ENCODING=text)
+    assert settings.encoding == text
+    assert isinstance(settings.replicator(), Replicator)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("SECRET", "not the name of an encoding. There are json, dynamodb-json, hash and attribute:NAME"),
+        ("hash+zlib", "a hash can't be compressed"),
+        ("attribute:", "an attribute's name is a text that is not empty"),
+    ],
+)
+def test_an_encoding_that_there_is_not_is_refused_when_settings_are_read(text: str, problem: str) -> None:
+    """With the names that there are."""
+    with pytest.raises(ConfigurationError, match=f"^{PREFIX}ENCODING: {problem}(?!.*SECRET)"):
+        read(ENCODING=text)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [

@@ -2,14 +2,15 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
 
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
-from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
+from ddb_cache_sync.core.encodings import Encoding, encoding_named
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
 from ddb_cache_sync.core.projection import Projection
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "DDB_CACHE_SYNC_"
 
-_ENCODINGS: Final[Mapping[str, type[JsonEncoding]]] = {"json": JsonEncoding}
+
+def _names_an_encoding(text: str) -> str:
+    try:
+        encoding_named(text)
+    except ConfigurationError as error:
+        raise ValueError(error.problem) from None
+    return text
 
 HookName: TypeAlias = Literal["log", "emf", "otel"]
 
@@ -49,8 +56,8 @@ class Settings(BaseModel):
     """Talk to an AWS host without TLS all the same."""
     key_template: str | None = None
     """The key template, such as `users:{id}`. None: the table's name and its primary key (`table_keys`)."""
-    encoding: Literal["json"] = "json"
-    """The form in which items are stored."""
+    encoding: Annotated[str, AfterValidator(_names_an_encoding)] = "json"
+    """The form in which items are stored, as `encoding_named` takes it."""
     guard_prefix: str = DEFAULT_GUARD_PREFIX
     """What every guard key begins with."""
     guard_ttl_seconds: Annotated[int, Field(ge=1)] = DEFAULT_GUARD_TTL_SECONDS
@@ -86,7 +93,7 @@ class Settings(BaseModel):
             field = str(first["loc"][0])
             variable = PREFIX + field.upper()
             if first["type"] != "extra_forbidden":
-                raise ConfigurationError(f"{variable}: {first['msg']}") from None
+                raise ConfigurationError(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from None
             close = difflib.get_close_matches(field, cls.model_fields, n=1)
             known = [PREFIX + name.upper() for name in close or cls.model_fields]
             hint = f"Did you mean {known[0]}?" if close else f"There are {', '.join(known)}."
@@ -154,4 +161,4 @@ class Settings(BaseModel):
         return KeyTemplate(self.key_template) if self.key_template else table_keys
 
     def _encoding(self) -> Encoding:
-        return _ENCODINGS[self.encoding]()
+        return encoding_named(self.encoding)

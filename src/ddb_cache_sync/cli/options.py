@@ -29,7 +29,8 @@ EncodingOption: TypeAlias = Annotated[
     typer.Option(
         "--encoding",
         metavar="NAME",
-        help="The form of a stored item: json. Default: DDB_CACHE_SYNC_ENCODING.",
+        help="The form of a stored item: json, dynamodb-json, hash or attribute:NAME; all but hash can end in +zlib or "
+        "+zstd. Default: DDB_CACHE_SYNC_ENCODING.",
         show_default=False,
     ),
 ]
