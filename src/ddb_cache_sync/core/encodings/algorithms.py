@@ -134,18 +134,21 @@ def algorithm_named(name: AlgorithmName) -> Algorithm:
     """
     if name == "zlib":
         return Zlib()
+    zstd: Algorithm
     try:
         if sys.version_info >= (3, 14):
-            from compression import zstd  # noqa: PLC0415 - loaded only where it is asked for
+            from compression import zstd as standard  # noqa: PLC0415 - loaded only where it is asked for
 
-            return StandardZstd(zstd)
-        import zstandard  # noqa: PLC0415 - an extra
+            zstd = StandardZstd(standard)
+        else:
+            import zstandard  # noqa: PLC0415 - an extra
 
-        return PypiZstd(zstandard)
+            zstd = PypiZstd(zstandard)
     except ImportError:
         raise ConfigurationError(
             "zstd needs a library that is not installed", hint="Run pip install 'ddb-cache-sync[zstd]'."
         ) from None
+    return zstd
 
 
 def _allowed(size: int, max_bytes: int) -> int:
