@@ -5,7 +5,7 @@ item without the attribute has no value, so its cache key is removed.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from ddb_cache_sync.core.attribute_values import Image, decode_bytes, tag_and_wire, utf8_text
 from ddb_cache_sync.core.encodings.contract import MALFORMED, StoredValue, refused
@@ -28,8 +28,6 @@ class AttributeEncoding:
 
     name: str
 
-    kind: ClassVar[Literal["string"]] = "string"
-
     def __post_init__(self) -> None:
         given: object = self.name
         try:
@@ -40,6 +38,11 @@ class AttributeEncoding:
             raise ConfigurationError(
                 "an attribute's name is a text that is not empty", hint='Write AttributeEncoding("name").'
             )
+
+    @property
+    def kind(self) -> Literal["string"]:
+        """Read by `GET`."""
+        return "string"
 
     def encode(self, item: Image) -> bytes | None:
         """The attribute's value; None: the item does not have it.

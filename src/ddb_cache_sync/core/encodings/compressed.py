@@ -4,7 +4,7 @@ Rule: a value is compressed if it has more than `above` bytes, or if it could be
 bytes. So a reader decides by those alone, whatever algorithm the writer used and wherever it drew the line.
 """
 
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.encodings.algorithms import AlgorithmName, algorithm_named, algorithm_of
@@ -40,7 +40,7 @@ class Compressed:
 
     __slots__ = ("_above", "_algorithm", "_encoding", "_level", "_max_bytes")
 
-    kind: ClassVar[Literal["string"]] = "string"
+    kind: Literal["string"] = "string"
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ is checked: what `decode_value` refuses is refused here.
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -33,7 +33,7 @@ class DynamoDBJsonEncoding:
 
     __slots__ = ()
 
-    kind: ClassVar[Literal["string"]] = "string"
+    kind: Literal["string"] = "string"
 
     def encode(self, item: Image) -> bytes:
         """The item's DynamoDB JSON.

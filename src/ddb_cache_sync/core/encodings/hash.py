@@ -5,7 +5,7 @@ Rule: a field holds text. S is itself, without quotes; B its base64 text, withou
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ddb_cache_sync.core.attribute_values import Image, tag_and_wire, utf8_text
 from ddb_cache_sync.core.encodings.contract import MALFORMED, StoredValue, refused
@@ -27,7 +27,7 @@ class HashEncoding:
 
     __slots__ = ()
 
-    kind: ClassVar[Literal["hash"]] = "hash"
+    kind: Literal["hash"] = "hash"
 
     def encode(self, item: Image) -> dict[str, bytes]:
         """The hash's fields, by name in order: these, and no others.

@@ -7,7 +7,7 @@ here.
 import binascii
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -34,7 +34,7 @@ class JsonEncoding:
 
     __slots__ = ()
 
-    kind: ClassVar[Literal["string"]] = "string"
+    kind: Literal["string"] = "string"
 
     def encode(self, item: Image) -> bytes:
         """The item's JSON.
