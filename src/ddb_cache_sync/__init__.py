@@ -6,7 +6,16 @@ from ddb_cache_sync.cache.contract import Cache
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert
-from ddb_cache_sync.core.encodings import AttributeEncoding, Compressed, DynamoDBJsonEncoding, Encoding, HashEncoding, JsonEncoding, StoredValue, encoding_named
+from ddb_cache_sync.core.encodings import (
+    AttributeEncoding,
+    Compressed,
+    DynamoDBJsonEncoding,
+    Encoding,
+    HashEncoding,
+    JsonEncoding,
+    StoredValue,
+    encoding_named,
+)
 from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
 from ddb_cache_sync.core.lookups import LookupKey
@@ -17,7 +26,14 @@ from ddb_cache_sync.core.stream_records import StreamRecord, decode_stream_event
 from ddb_cache_sync.core.transforms import Transform, exclude, include, where
 from ddb_cache_sync.core.validation import validate_with
 from ddb_cache_sync.core.versions import Version
-from ddb_cache_sync.errors import CacheError, CacheSyncError, CacheUnavailable, ConfigurationError, RecordError, TableError
+from ddb_cache_sync.errors import (
+    CacheError,
+    CacheSyncError,
+    CacheUnavailable,
+    ConfigurationError,
+    RecordError,
+    TableError,
+)
 from ddb_cache_sync.observability import EmfMetrics, OpenTelemetrySpans, ReportLog
 from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.replicator import Replicator

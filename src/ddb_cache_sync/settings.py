@@ -2,11 +2,10 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal, Self, TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-
 
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
@@ -30,6 +29,7 @@ def _names_an_encoding(text: str) -> str:
     except ConfigurationError as error:
         raise ValueError(error.problem) from None
     return text
+
 
 HookName: TypeAlias = Literal["log", "emf", "otel"]
 

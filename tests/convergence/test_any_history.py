@@ -17,7 +17,7 @@ from ddb_cache_sync.testing.events import attributes
 
 KEYS = KeyTemplate("users:{id}")
 IDS = st.sampled_from(["a", "b", "c:%{}"])
-NAMES = st.one_of(st.text(max_size=5), st.integers(), st.binary(max_size=3), st.none())
+NAMES = st.one_of(st.text(max_size=5), st.integers(-(10**37), 10**37), st.binary(max_size=3), st.none())
 
 
 class Pipeline(RuleBasedStateMachine):

@@ -20,7 +20,7 @@ from ddb_cache_sync import (
     Version,
 )
 from ddb_cache_sync.core.encodings import StoredValue
-from ddb_cache_sync.core.projection import Mode, Projection, Write
+from ddb_cache_sync.core.projection import Mode
 from ddb_cache_sync.core.writes import Write
 
 VERSION = Version.of(1745415436991, "111")

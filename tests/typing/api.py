@@ -189,7 +189,7 @@ assert_type(where(is_adult)(image_of({})), Image | None)
 mapping: KeyMapping = by_tenant
 template: KeyMapping = KeyTemplate("{table}:{id}")
 encoding: Encoding = Pickled()
-counted: Encoding = Counted()
+counted_attributes: Encoding = Counted()
 plain: Encoding = JsonEncoding()
 assert_type(JsonEncoding().decode(b"{}"), dict[str, Any])
 

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from ddb_cache_sync.cli.console import print_json, print_line, print_problem, print_rows, results
 from ddb_cache_sync.cli.options import EXIT_FAILED, AsJson, EncodingOption, KeyTemplateOption, RedisUrl, settings
+from ddb_cache_sync.core.encodings import StoredValue
 from ddb_cache_sync.core.outcomes import ApplyReport, Failure, Notice
 from ddb_cache_sync.core.stream_records import event_records
-from ddb_cache_sync.core.writes import StoredValue
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 from ddb_cache_sync.sync.preview import Preview, preview
 

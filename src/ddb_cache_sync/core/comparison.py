@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from ddb_cache_sync.core.writes import StoredValue
+from ddb_cache_sync.core.encodings import StoredValue
 
 
 class Drift(StrEnum):

@@ -16,13 +16,14 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, TypedDict, get_args
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, Remove, Touch, Upsert, new_tuple
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
+from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.expiry import Expires, Expiry
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
 from ddb_cache_sync.core.lookups import LookupKey, check_apart
 from ddb_cache_sync.core.templates import Template
 from ddb_cache_sync.core.transforms import Transform, apply_transforms, check_transforms
-from ddb_cache_sync.core.writes import StoredValue, Write
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError, RecordError
 
 Mode: TypeAlias = Literal["replicate", "invalidate", "refresh"]

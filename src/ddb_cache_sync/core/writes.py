@@ -1,12 +1,9 @@
 """A write: what one cache key needs, ready to be sent."""
 
-from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.versions import Version
-
-StoredValue: TypeAlias = bytes | Mapping[str, bytes]
-"""What a cache key holds: a string, or a hash as its fields."""
 
 
 class Write(NamedTuple):

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from ddb_cache_sync.core.encodings import StoredValue
 from ddb_cache_sync.core.projection import Router
 from ddb_cache_sync.core.stream_records import sequence_number_of
-from ddb_cache_sync.core.writes import StoredValue
 from ddb_cache_sync.sync.batch import Batch
 
 
