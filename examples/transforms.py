@@ -5,12 +5,12 @@
 prints what becomes of three items.
 """
 
-import json
 from datetime import datetime
 
 from pydantic import BaseModel
 
-from ddb_cache_sync import RecordError, exclude, image_of, validate_with, where
+from ddb_cache_sync import KeyTemplate, Replicator, exclude, validate_with, where
+from ddb_cache_sync.testing import MemoryCache, MemoryTable
 
 
 class User(BaseModel):
@@ -32,22 +32,18 @@ def with_full_name(item):
 
 transforms = [where(is_active), exclude("password"), with_full_name, validate_with(User)]
 
-
-def stored(item):
-    for transform in transforms:
-        if item is None:
-            return None
-        item = transform(image_of(item))
-    return item
-
+cache = MemoryCache()
+replicator = Replicator(cache, keys=KeyTemplate("users:{id}"), transforms=transforms)
 
 if __name__ == "__main__":
+    table = MemoryTable(name="users")
     for values in (
         {"id": "42", "status": "active", "name": "Zoë", "surname": "Li", "joined": 1745415436, "password": "x"},
         {"id": "7", "status": "invited", "name": "Wei", "joined": 1745415437},
         {"id": "8", "status": "active", "name": 8, "joined": 1745415438},
     ):
-        try:
-            print(values["id"], json.dumps(stored(values), ensure_ascii=False))
-        except RecordError as error:
-            print(values["id"], "poison record:", error)
+        report = replicator.apply([table.put(values)])
+        for failure in report.failures:
+            print(values["id"], "poison record:", failure.reason)
+        if report.applied or report.filtered:
+            print(values["id"], cache.values.get(f"users:{values['id']}", b"left out").decode())

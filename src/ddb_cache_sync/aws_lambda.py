@@ -63,6 +63,8 @@ def apply_stream_event(
     report = replicator.apply(records, deadline=deadline)
     for failure in report.failures:
         _LOG.error("record %s can't be applied: %s", failure.sequence_number, failure.reason)
+    for notice in report.notices:
+        _LOG.warning("record %s: %s", notice.sequence_number, notice.reason)
     return report.response
 
 

@@ -46,14 +46,19 @@ def test_the_tests_of_the_testing_guide_pass(tmp_path: Path) -> None:
     assert f"{file.read_text(encoding='utf-8').count('def test_')} passed" in run.stdout
 
 
-TRANSFORMS = [block for block in blocks(HOW_TO / "transforms.md") if (block.marker or "").startswith("run: ")]
+BY_THEMSELVES = [
+    block
+    for page in ("transforms.md", "lookup-keys.md")
+    for block in blocks(HOW_TO / page)
+    if (block.marker or "").startswith("run: ")
+]
 
 
-@pytest.mark.parametrize("block", TRANSFORMS, ids=lambda block: block.marker)
-def test_each_block_of_the_guide_to_transforms_runs_by_itself(block: Block) -> None:
+@pytest.mark.parametrize("block", BY_THEMSELVES, ids=lambda block: block.marker)
+def test_each_block_of_these_guides_runs_by_itself(block: Block) -> None:
     """Its assertions hold."""
     assert "assert " in block.code
-    exec(compile(block.code, "transforms.md", "exec"), {"__name__": "transforms_md"})
+    exec(compile(block.code, "guide.md", "exec"), {"__name__": "guide_md"})
 
 
 @pytest.mark.servers

@@ -9,7 +9,7 @@ import pytest
 import redis
 from tests.docs.markdown import ROOT, marked
 
-from ddb_cache_sync import CacheError, Outcome, Replicator, Version, connect
+from ddb_cache_sync import CacheError, Expiry, HashEncoding, LookupKey, Outcome, Replicator, Version, connect
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key
 from ddb_cache_sync.core.writes import Write
@@ -23,6 +23,27 @@ pytestmark = pytest.mark.servers
 
 PAGE = ROOT / "docs" / "how-to" / "permissions.md"
 APPLY, FILL, CLUSTER = (marked(PAGE, f"acl: {name}").split() for name in ("apply", "fill", "cluster"))
+
+EXTRAS = {
+    name: row.split("`")[-2].split()
+    for name in ("hash", "expiry", "refresh", "lookups")
+    for row in PAGE.read_text(encoding="utf-8").splitlines()
+    if f"<!-- acl: {name} -->" in row
+}
+ITEM, OTHER = {"id": "1", "email": "x", "ttl": 32_000_000_000}, {"id": "2", "email": "x", "ttl": 32_000_000_000}
+PASSED_ON = [
+    stream_record({"id": "1"}, ITEM, sequence_number=1, table="users"),
+    stream_record({"id": "2"}, OTHER, sequence_number=2, table="users"),
+    stream_record({"id": "2"}, None, OTHER, sequence_number=3, table="users"),
+    stream_record({"id": "1"}, ITEM, ITEM, sequence_number=4, table="users"),
+    stream_record({"id": "1"}, None, ITEM, sequence_number=5, table="users"),
+]
+USES: dict[str, dict[str, Any]] = {
+    "hash": {"encoding": HashEncoding()},
+    "expiry": {"expiry": Expiry("ttl")},
+    "refresh": {"mode": "refresh"},
+    "lookups": {"lookups": [LookupKey("users:by-email:{email}")]},
+}
 
 Try: TypeAlias = "Callable[[list[str]], bool]"
 
@@ -43,6 +64,16 @@ def applies(url: str) -> bool:
         except CacheError:
             return False
     return counts == [(2, 0, 0), (0, 1, 0)]
+
+
+def passes_on(url: str, options: dict[str, Any]) -> bool:
+    """Do two items that come and go go well, record by record."""
+    with connect(url) as client:
+        replicator = Replicator(client, **options)
+        try:
+            return all(replicator.apply([record], deadline=time.monotonic() + 1).applied == 1 for record in PASSED_ON)
+        except CacheError:
+            return False
 
 
 def fills(url: str) -> bool:
@@ -115,6 +146,18 @@ def test_connecting_leaves_no_trace_in_the_log_where_the_page_says_so(
 def test_filling_needs_what_the_page_says_and_no_less(redis_client: redis.Redis, redis_url: str) -> None:
     """On one server."""
     assert_smallest(attempt(redis_url, [redis_client], fills), FILL)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_not_everybody_uses_needs_what_the_page_adds_and_no_less(
+    redis_client: redis.Redis, redis_url: str, use: str
+) -> None:
+    """On one server."""
+    succeeds = attempt(redis_url, [redis_client], lambda url: passes_on(url, USES[use]))
+    assert succeeds([*APPLY, *EXTRAS[use]])
+    for left_out in EXTRAS[use]:
+        if left_out not in APPLY:
+            assert not succeeds([*APPLY, *(each for each in EXTRAS[use] if each != left_out)]), left_out
 
 
 @pytest.mark.parametrize(("permissions", "work"), [(APPLY, applies), (FILL, fills)], ids=["apply", "fill"])

@@ -109,11 +109,22 @@ def test_the_transforms_do_what_they_say() -> None:
         timeout=60,
     )
     assert run.stdout.splitlines() == [
-        '42 {"id": "42", "name": "Zoë", "joined": "2025-04-23T13:37:16Z", "full_name": "Zoë Li"}',
-        "7 null",
+        '42 {"full_name":"Zoë Li","id":"42","joined":"2025-04-23T13:37:16Z","name":"Zoë"}',
+        "7 left out",
         "8 poison record: the item does not fit User: name: string_type",
     ]
     check_transforms(imported(program).transforms)
+
+
+def test_a_user_is_found_by_an_address_that_was_passed_on() -> None:
+    """Though the records of the one who had it come last."""
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLES / "lookup_keys.py")], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout.splitlines() == [
+        'before: {"email":"team@example.com","id":"1"}',
+        'after: {"email":"team@example.com","id":"2"}',
+    ]
 
 
 def test_readme_shows_the_example() -> None:
