@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypedDict
 
-from ddb_cache_sync.core.versions import sortable_digits
-
 
 class Outcome(StrEnum):
     """What became of one record."""
@@ -94,5 +92,11 @@ class ApplyReport:
         """
         if not self.failures:
             return {"batchItemFailures": []}
-        lowest = min(self.failures, key=lambda failure: sortable_digits(failure.sequence_number))
+        lowest = min(self.failures, key=_by_value)
         return {"batchItemFailures": [{"itemIdentifier": lowest.sequence_number}]}
+
+
+def _by_value(failure: Failure) -> tuple[int, str]:
+    """Sorts failures as their sequence numbers do, those of Kinesis, of 56 digits and more, among them."""
+    digits = failure.sequence_number.lstrip("0")
+    return len(digits), digits
