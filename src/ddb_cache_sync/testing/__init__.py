@@ -1,7 +1,7 @@
 """For tests of one's own: stream events to build, a table and a cache in memory, faults to inject."""
 
 from ddb_cache_sync.testing.chaos import Chaos, InjectedFault
-from ddb_cache_sync.testing.events import attribute_value, stream_event, stream_record
+from ddb_cache_sync.testing.events import attribute_value, kinesis_event, stream_event, stream_record
 from ddb_cache_sync.testing.memory import MemoryCache, MemoryTable
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "MemoryCache",
     "MemoryTable",
     "attribute_value",
+    "kinesis_event",
     "stream_event",
     "stream_record",
 ]

@@ -1,12 +1,15 @@
 """Stream events as Lambda delivers them, built from Python values."""
 
+import base64
+import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ddb_cache_sync.core import python_values
 
 DEFAULT_STREAM_LABEL: Final = "2025-04-23T13:37:16.991"
 DEFAULT_CREATED_AT: Final = 1_745_415_437.0
+_FIRST_KINESIS_NUMBER: Final = 4965 * 10**52 + 2  # as long as real ones
 
 
 def attribute_value(value: Any) -> dict[str, Any]:
@@ -73,3 +76,53 @@ def stream_record(
 def stream_event(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The event with these records."""
     return {"Records": list(records)}
+
+
+def kinesis_event(
+    records: Iterable[Mapping[str, Any]], *, precision: Literal["MILLISECOND", "MICROSECOND"] | None = "MICROSECOND"
+) -> dict[str, Any]:
+    """The event with these records as a Kinesis data stream delivers them, in the order in which they arrived there.
+
+    Args:
+        records: Stream records. Their `created_at` is what orders them here; their sequence numbers are left out, as
+            Kinesis gives each record one of its own.
+        precision: That of the time of a change, as set for the table. None: milliseconds, as records from before there
+            was such a choice have them.
+    """
+    return {"Records": [_kinesis_record(record, place, precision) for place, record in enumerate(records)]}
+
+
+def _kinesis_record(record: Mapping[str, Any], place: int, precision: str | None) -> dict[str, Any]:
+    kept = ("Keys", "NewImage", "OldImage", "SizeBytes")
+    body = {name: value for name, value in record["dynamodb"].items() if name in kept}
+    per_second = 1_000_000 if precision == "MICROSECOND" else 1000
+    body["ApproximateCreationDateTime"] = round(record["dynamodb"]["ApproximateCreationDateTime"] * per_second)
+    if precision is not None:
+        body["ApproximateCreationDateTimePrecision"] = precision
+    change = {
+        "awsRegion": record["awsRegion"],
+        "eventID": record["eventID"],
+        "eventName": record["eventName"],
+        "userIdentity": record.get("userIdentity"),
+        "recordFormat": "application/json",
+        "tableName": record["eventSourceARN"].split("/")[1],
+        "dynamodb": body,
+        "eventSource": "aws:dynamodb",
+    }
+    number = str(_FIRST_KINESIS_NUMBER + place)
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": record["eventID"],
+            "sequenceNumber": number,
+            "data": base64.b64encode(json.dumps(change).encode()).decode(),
+            "approximateArrivalTimestamp": record["dynamodb"]["ApproximateCreationDateTime"],
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"shardId-000000000000:{number}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": "arn:aws:iam::111122223333:role/function",
+        "awsRegion": record["awsRegion"],
+        "eventSourceARN": f"arn:aws:kinesis:{record['awsRegion']}:111122223333:stream/changes",
+    }
