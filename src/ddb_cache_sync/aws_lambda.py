@@ -37,7 +37,8 @@ def apply_stream_event(
     that Lambda ignores the answer, and a reported failure is lost.
 
     Args:
-        event: A DynamoDB Streams event (`{"Records": [...]}`), or the bare list of records of EventBridge Pipes.
+        event: An event (`{"Records": [...]}`) of DynamoDB Streams or of a Kinesis data stream that the table writes to,
+            or the bare list of records of EventBridge Pipes.
         replicator: What to apply it with. None: one built from `DDB_CACHE_SYNC_*`, once per process.
         context: Lambda's context, for the deadline. None: a failing cache is given up after ten seconds.
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert, new_tuple
+from ddb_cache_sync.core.kinesis_records import kinesis_sequence_number, opened, part_of
 from ddb_cache_sync.core.versions import StreamArn, Version, label_prefix, sortable_digits
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 
@@ -42,16 +43,18 @@ class StreamRecord(NamedTuple):
     keys: Image
     """The primary key."""
     sequence_number: str
-    """As delivered, leading zeros included: the identifier that a batch item failure names."""
+    """As delivered, leading zeros included: the identifier that a batch item failure names. Kinesis' own, where a
+    Kinesis data stream delivered the record."""
     version: Version
     new_image: Image | None
     """The item after the change; None where the record carries none (a removal, or a view type without it)."""
     old_image: Image | None
     """The item before the change; None where the record carries none."""
     view_type: ViewType | None
-    """The stream's view type; None in hand-made events that leave it out."""
+    """The stream's view type; None in hand-made events that leave it out, and from Kinesis, which has none."""
     created_at: float | None
-    """When the change was made, epoch seconds, whole: good for lag, not for order. None where left out."""
+    """When the change was made, epoch seconds, whole but from Kinesis: good for lag, not for order. None where left
+    out."""
     is_ttl_removal: bool
     """DynamoDB's time to live removed the item. (Not marked in the other Regions of a global table.)"""
 
@@ -75,8 +78,9 @@ def decode_stream_event(event: object) -> list[StreamRecord]:
     """Decode every record of an event, images checked to the last value.
 
     Args:
-        event: What Lambda hands to a function: `{"Records": [...]}`, or the bare list of records that EventBridge
-            Pipes sends. Binary values may be base64 text (Lambda) or bytes (boto3).
+        event: What Lambda hands to a function (`{"Records": [...]}`) for a DynamoDB stream or for a Kinesis data stream
+            that the table writes to, or the bare list of records that EventBridge Pipes sends. Binary values may be
+            base64 text (Lambda) or bytes (boto3).
 
     Returns:
         The records in the order of the event.
@@ -183,13 +187,19 @@ _Parsed: TypeAlias = tuple[
 def _parsed(raw: Any, stream_label_ms: int | None) -> _Parsed:
     """Take a record apart and check all but its attribute values."""
     try:
-        body = raw["dynamodb"]
-        sequence_number = body["SequenceNumber"]
-        table, prefix = _source(raw["eventSourceARN"], stream_label_ms)
-        if prefix is None:
-            raise _no_label(raw)
+        if "dynamodb" in raw:
+            change, body = raw, raw["dynamodb"]
+            sequence_number = body["SequenceNumber"]
+            table, prefix = _source(raw["eventSourceARN"], stream_label_ms)
+            if prefix is None:
+                raise _no_label(raw)
+            version = Version(prefix + sortable_digits(sequence_number))
+            created = body.get("ApproximateCreationDateTime")
+            view_type = _VIEW_TYPES[body.get("StreamViewType")]
+        else:
+            sequence_number, table, version, created, change = opened(raw, stream_label_ms)
+            body, view_type = change["dynamodb"], None
         keys, new, old = body["Keys"], body.get("NewImage"), body.get("OldImage")
-        created = body.get("ApproximateCreationDateTime")
         if (
             not (type(keys) is dict and keys)
             or not (new is None or type(new) is dict)
@@ -198,18 +208,18 @@ def _parsed(raw: Any, stream_label_ms: int | None) -> _Parsed:
             or not (created is None or ((type(created) is float or type(created) is int) and isfinite(created)))
         ):
             raise malformed(raw)
-        user = raw.get("userIdentity")
+        user = change.get("userIdentity")
         if user is not None:
             user.get  # noqa: B018 - refuses what is no object
         return (
-            _EVENT_NAMES[raw["eventName"]],
+            _EVENT_NAMES[change["eventName"]],
             table,
             keys,
             sequence_number,
-            Version(prefix + sortable_digits(sequence_number)),
+            version,
             _without_legacy_attributes(new) if new is not None and _LEGACY_MARK in new else new,
             _without_legacy_attributes(old) if old is not None and _LEGACY_MARK in old else old,
-            _VIEW_TYPES[body.get("StreamViewType")],
+            view_type,
             created,
             user,
         )
@@ -250,7 +260,7 @@ def sequence_number_of(raw: Any) -> str | None:
     body = raw.get("dynamodb") if isinstance(raw, Mapping) else None
     number = body.get("SequenceNumber") if isinstance(body, Mapping) else None
     if not isinstance(number, str):
-        return None
+        return kinesis_sequence_number(raw)
     try:
         sortable_digits(number)
     except ValueError:
@@ -273,16 +283,26 @@ def malformed(raw: Any, where: str | None = None) -> RecordError:
 def _foreign_source(raw: Any) -> str | None:
     """What is wrong with a record of another service; None for one of DynamoDB, or of who knows whom."""
     source = (raw.get("eventSource") or raw.get("EventSource")) if isinstance(raw, Mapping) else None
-    if source in (None, "aws:dynamodb") or not isinstance(source, str) or not _SERVICE(source):
+    if (
+        source in (None, "aws:dynamodb")
+        or part_of(raw) is not None
+        or not isinstance(source, str)
+        or not _SERVICE(source)
+    ):
         return None
-    return f"eventSource: {source}, not aws:dynamodb. Invoke the function from the table's stream"
+    return f"eventSource: {source}, not aws:dynamodb or aws:kinesis. Invoke the function from the table's stream"
 
 
-def fault_in(raw: Any) -> str | None:
-    """What is wrong with a record, by its wire form; None if nothing is. No part of the hot path."""
+def fault_in(raw: Any, *, old_image: bool = True) -> str | None:
+    """What is wrong with a record, by its wire form; None if nothing is. No part of the hot path.
+
+    Args:
+        raw: The record.
+        old_image: Whether its old image counts: no matter where it plays no part.
+    """
     from ddb_cache_sync.core.wire import fault  # noqa: PLC0415 - pydantic is loaded only to explain
 
-    return fault(raw)
+    return fault(raw, old_image=old_image)
 
 
 @lru_cache(maxsize=256)  # a batch has one ARN; the bound keeps hostile input from filling memory

@@ -7,9 +7,19 @@ these models say what is wrong with a record that was refused, and the tests hol
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from ddb_cache_sync.core.attribute_values import decode_value, utf8_text
+from ddb_cache_sync.core.kinesis_records import change_in, microseconds, part_of, table_name
 from ddb_cache_sync.core.versions import StreamArn, sortable_digits
 
 
@@ -61,12 +71,65 @@ class WireRecord(BaseModel):
     userIdentity: WireUserIdentity | None = None  # noqa: N815
 
 
-def fault(record: object) -> str | None:
-    """What is wrong with a record, naming the first wrong field and none of its content; None if nothing is."""
+class WireKinesisBody(BaseModel):
+    """The `dynamodb` member of a change that comes through a Kinesis data stream."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    Keys: Annotated[Attributes, Field(min_length=1)]
+    NewImage: Attributes | None = None
+    OldImage: Attributes | None = None
+    ApproximateCreationDateTimePrecision: Literal["MILLISECOND", "MICROSECOND"] | None = None
+    ApproximateCreationDateTime: Any
+
+    @field_validator("ApproximateCreationDateTime")
+    @classmethod
+    def _time(cls, created: object, others: ValidationInfo) -> int:
+        return microseconds(created, others.data.get("ApproximateCreationDateTimePrecision"))
+
+
+class WireKinesisChange(BaseModel):
+    """What a record of a Kinesis data stream holds, as JSON."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    eventName: Literal["INSERT", "MODIFY", "REMOVE"]  # noqa: N815 - the wire's names
+    tableName: Annotated[str, AfterValidator(table_name)]  # noqa: N815
+    dynamodb: WireKinesisBody
+    userIdentity: WireUserIdentity | None = None  # noqa: N815
+
+
+def fault(record: object, *, old_image: bool = True) -> str | None:
+    """What is wrong with a record, naming the first wrong field and none of its content; None if nothing is.
+
+    Args:
+        record: The record.
+        old_image: Whether its old image counts.
+    """
+    kinesis = part_of(record)
+    if kinesis is None:
+        return _first_fault(WireRecord, record if old_image else _without_old_image(record))
     try:
-        WireRecord.model_validate(record)
+        _, change = change_in(record)
+    except ValueError as error:
+        return str(error)
+    problem = _first_fault(WireKinesisChange, change if old_image else _without_old_image(change))
+    return None if problem is None else f"{kinesis[0]}data.{problem}"
+
+
+def _first_fault(model: type[BaseModel], record: object) -> str | None:
+    try:
+        model.model_validate(record)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         path = ".".join(str(part)[:255] for part in first["loc"]) or "record"
         return f"{path}: {first['msg'].removeprefix('Value error, ')}"
     return None
+
+
+def _without_old_image(record: Any) -> Any:
+    """The record without its old image, if it has one."""
+    body = record.get("dynamodb") if isinstance(record, dict) else None
+    if not isinstance(body, dict):
+        return record
+    return {**record, "dynamodb": {name: value for name, value in body.items() if name != "OldImage"}}
