@@ -25,6 +25,8 @@ def test_a_batch_without_failures_is_a_complete_success() -> None:
         (["202328600001712385967261752", "202328600001712385967261751"], "202328600001712385967261751"),
         (["2", "001"], "001"),
         (["1", "0" * 5000 + "2"], "1"),
+        (["4965" + "0" * 51 + "2", "4965" + "0" * 51 + "1"], "4965" + "0" * 51 + "1"),
+        (["1" * 57, "9" * 56, "1" * 58], "9" * 56),
     ],
 )
 def test_the_lowest_failed_sequence_number_is_answered(failed: list[str], lowest: str) -> None:

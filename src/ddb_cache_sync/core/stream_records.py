@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert, new_tuple
-from ddb_cache_sync.core.kinesis_records import kinesis_sequence_number, opened, part_of
+from ddb_cache_sync.core.kinesis_records import kinesis_sequence_number, opened
 from ddb_cache_sync.core.versions import StreamArn, Version, label_prefix, sortable_digits
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 
@@ -281,14 +281,9 @@ def malformed(raw: Any, where: str | None = None) -> RecordError:
 
 
 def _foreign_source(raw: Any) -> str | None:
-    """What is wrong with a record of another service; None for one of DynamoDB, or of who knows whom."""
+    """What is wrong with a record of another service; None for one of these, or of who knows whom."""
     source = (raw.get("eventSource") or raw.get("EventSource")) if isinstance(raw, Mapping) else None
-    if (
-        source in (None, "aws:dynamodb")
-        or part_of(raw) is not None
-        or not isinstance(source, str)
-        or not _SERVICE(source)
-    ):
+    if source in (None, "aws:dynamodb", "aws:kinesis") or not isinstance(source, str) or not _SERVICE(source):
         return None
     return f"eventSource: {source}, not aws:dynamodb or aws:kinesis. Invoke the function from the table's stream"
 
