@@ -13,10 +13,11 @@ import pytest
 import redis
 from tests.cli.programs import COMMAND, Program
 
-from ddb_cache_sync import Replicator, decode_stream_event
+from ddb_cache_sync import KeyTemplate, Replicator, decode_stream_event
 from ddb_cache_sync.core.transforms import check_transforms
 from ddb_cache_sync.table.clients import StaticCredentials, dynamodb_client
 from ddb_cache_sync.table.items import scan
+from ddb_cache_sync.testing import MemoryCache, kinesis_event, stream_record
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -125,6 +126,14 @@ def test_a_user_is_found_by_an_address_that_was_passed_on() -> None:
         'before: {"email":"team@example.com","id":"1"}',
         'after: {"email":"team@example.com","id":"2"}',
     ]
+def test_the_handler_for_kinesis_applies_what_a_data_stream_delivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a cache in memory in place of its own."""
+    module = imported(EXAMPLES / "kinesis_handler.py")
+    cache = MemoryCache()
+    monkeypatch.setattr(module, "replicator", Replicator(cache, keys=KeyTemplate("users:{id}")))
+    event = kinesis_event([stream_record({"id": "42"}, {"id": "42"}, table="users")])
+    assert module.handler(event, None) == {"batchItemFailures": []}
+    assert cache.values == {"users:42": b'{"id":"42"}'}
 
 
 def test_readme_shows_the_example() -> None:
