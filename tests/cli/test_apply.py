@@ -7,7 +7,7 @@ import pytest
 import redis
 from tests.cli.conftest import Cli
 
-from ddb_cache_sync.testing import stream_event, stream_record
+from ddb_cache_sync.testing import kinesis_event, stream_event, stream_record
 
 pytestmark = pytest.mark.servers
 
@@ -33,6 +33,29 @@ def test_an_event_file_is_applied(cli: Cli, redis_client: redis.Redis, redis_url
     result = cli("apply", event_file(tmp_path, PUT, OTHER), "--redis-url", redis_url)
     assert result == (0, "2 records: 2 applied, 0 stale, 0 failed\n", "")
     assert stored(redis_client, "users:42") == '{"id":"42","name":"Zoë"}'.encode()
+
+
+def test_an_event_of_a_kinesis_data_stream_is_applied(
+    cli: Cli, redis_client: redis.Redis, redis_url: str, tmp_path: Path
+) -> None:
+    """A record that it can't apply is named by its Kinesis sequence number."""
+    first, second = kinesis_event([PUT, OTHER])["Records"]
+    second["kinesis"]["data"] = "a secret"
+    result = cli("apply", event_file(tmp_path, first, second), "--redis-url", redis_url)
+    number = second["kinesis"]["sequenceNumber"]
+    assert result == (
+        1,
+        "2 records: 1 applied, 0 stale, 1 failed\n",
+        f"record {number}: kinesis.data: not base64\n",
+    )
+    assert stored(redis_client, "users:42") == '{"id":"42","name":"Zoë"}'.encode()
+
+
+def test_a_dry_run_shows_what_a_kinesis_event_would_do(cli: Cli, tmp_path: Path) -> None:
+    """Its version is the time of the change."""
+    event = event_file(tmp_path, *kinesis_event([PUT])["Records"])
+    [shown] = cli("apply", event, "--dry-run", "--json").json["records"]
+    assert (shown["key"], shown["version"]) == ("users:42", "0000000000000:16:1745415437000000")
 
 
 def test_an_event_is_read_from_stdin(cli: Cli, redis_client: redis.Redis, redis_url: str) -> None:
