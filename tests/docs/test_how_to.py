@@ -99,3 +99,14 @@ def test_the_metrics_of_the_guide_are_those_of_the_code() -> None:
     """Names and units, in order."""
     described = [(code_span(name), unit) for name, unit, _ in rows(HOW_TO / "observe.md", "metric")]
     assert described == [(each.name, each.unit) for each in METRICS]
+def test_the_kinesis_handler_of_the_guide_is_the_example() -> None:
+    """Without its docstring."""
+    source = (ROOT / "examples" / "kinesis_handler.py").read_text(encoding="utf-8")
+    assert marked(HOW_TO / "other-sources.md", "file: kinesis_handler.py") == source.split('"""\n\n', 1)[1]
+
+
+def test_the_test_of_the_kinesis_guide_passes() -> None:
+    """As the page writes it."""
+    namespace: dict[str, Any] = {}
+    exec(marked(HOW_TO / "other-sources.md", "run: tests/docs/test_how_to.py"), namespace)
+    namespace["test_the_newest_name_is_found"]()
