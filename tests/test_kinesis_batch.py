@@ -49,9 +49,6 @@ def test_lag_is_counted_from_the_changes() -> None:
     assert report.lag_seconds == 0.75
 
 
-@pytest.mark.xfail(
-    raises=KeyError, reason="Batch._explained looks for the image in the record itself; fault_in(raw, old_image=False)"
-)
 def test_an_image_that_can_not_be_encoded_is_reported_with_its_field() -> None:
     """Its path in the record; the others are applied."""
     poison = stream_record({"id": "b"}, {"id": "b", "n": 1}, {"id": "b"})

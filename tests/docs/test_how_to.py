@@ -99,6 +99,8 @@ def test_the_metrics_of_the_guide_are_those_of_the_code() -> None:
     """Names and units, in order."""
     described = [(code_span(name), unit) for name, unit, _ in rows(HOW_TO / "observe.md", "metric")]
     assert described == [(each.name, each.unit) for each in METRICS]
+
+
 def test_the_kinesis_handler_of_the_guide_is_the_example() -> None:
     """Without its docstring."""
     source = (ROOT / "examples" / "kinesis_handler.py").read_text(encoding="utf-8")

@@ -126,6 +126,8 @@ def test_a_user_is_found_by_an_address_that_was_passed_on() -> None:
         'before: {"email":"team@example.com","id":"1"}',
         'after: {"email":"team@example.com","id":"2"}',
     ]
+
+
 def test_the_handler_for_kinesis_applies_what_a_data_stream_delivers(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a cache in memory in place of its own."""
     module = imported(EXAMPLES / "kinesis_handler.py")

@@ -166,9 +166,7 @@ class Batch:
 
     def _explained(self, place: int, error: RecordError) -> RecordError:
         """The error with the field that is wrong, where the record itself is; its old image plays no part."""
-        raw = self._records[place]
-        body = {name: value for name, value in raw["dynamodb"].items() if name != "OldImage"}
-        problem = fault_in({**raw, "dynamodb": body})
+        problem = fault_in(self._records[place], old_image=False)
         return error if problem is None else RecordError(problem)
 
     def _failure(self, place: int, reason: str) -> Failure:
