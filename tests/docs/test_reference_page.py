@@ -14,10 +14,12 @@ from tests.docs.markdown import ROOT, rows
 
 from ddb_cache_sync import (
     ApplyReport,
+    Expiry,
     Failure,
     ItemKey,
     Notice,
     Outcome,
+    Projection,
     Remove,
     StreamRecord,
     Touch,
@@ -63,6 +65,12 @@ def arguments(function: Callable[..., Any]) -> list[str]:
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
     assert named(kind.__name__) == fields(kind)
+
+
+@pytest.mark.parametrize("kind", [Projection, Expiry], ids=lambda it: it.__name__)
+def test_the_arguments_are_those_of_the_code(kind: type[Any]) -> None:
+    """In the code's order."""
+    assert named(kind.__name__) == list(inspect.signature(kind).parameters)
 
 
 def test_the_outcomes_are_those_of_the_code() -> None:
