@@ -13,7 +13,7 @@ from ddb_cache_sync.cache.bounded import waiting_until
 from ddb_cache_sync.cache.contract import Cache, WriteResult
 from ddb_cache_sync.cache.replies import code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
-from ddb_cache_sync.cache.scripts import APPLY, CLAIM, FILL, apply_command, arguments_of, claim_command, fill_command
+from ddb_cache_sync.cache.scripts import APPLY, FILL, LOOKUPS, apply_command, arguments_of, fill_command, lookup_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, topology_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
@@ -60,7 +60,7 @@ class RedisCache:
         self._topology = topology
         self._backoff = backoff or Backoff()
         self._apply = ScriptCalls(APPLY, lambda writes: apply_command(writes, guard_ttl_seconds))
-        self._claim = ScriptCalls(CLAIM, lambda writes: claim_command(writes, guard_ttl_seconds, clock()))
+        self._lookup = ScriptCalls(LOOKUPS, lambda writes: lookup_command(writes, guard_ttl_seconds, clock()))
         self._fill = ScriptCalls(FILL, fill_command)
 
     def apply(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
@@ -119,7 +119,7 @@ class RedisCache:
             if type(write.value) is dict or write.owner is not None or script is not how:
                 # A hash may take as many arguments as a request can have, and a lookup key has a script of its own.
                 arguments += arguments_of(write)
-                wanted = how if write.owner is None else self._claim
+                wanted = how if write.owner is None else self._lookup
                 if chunk and (arguments > _MOST_ARGUMENTS or wanted is not script):
                     yield Call(script, place, chunk)
                     place += len(chunk)

@@ -38,7 +38,7 @@ ASKING: Command = ("ASKING",)
 
 APPLY = Script.read("put", "apply")
 FILL = Script.read("put", "fill")
-CLAIM = Script.read("claim")
+LOOKUPS = Script.read("lookups")
 
 MOST_WORDS = 64
 """How many items may have a word on one lookup key: attributes that so many share are no key."""
@@ -61,7 +61,7 @@ def apply_command(writes: Iterable[Write], guard_ttl_seconds: int) -> Command:
     return APPLY.call(keys, arguments)
 
 
-def claim_command(writes: Iterable[Write], guard_ttl_seconds: int, now: float) -> Command:
+def lookup_command(writes: Iterable[Write], guard_ttl_seconds: int, now: float) -> Command:
     """Let the owner of each write claim its lookup key, or release it. Answers the positions, from 1, of the stale."""
     keys: list[str] = []
     arguments: Arguments = [str(guard_ttl_seconds), str(int(now)), str(MOST_WORDS)]
@@ -70,7 +70,7 @@ def claim_command(writes: Iterable[Write], guard_ttl_seconds: int, now: float) -
         expires = "" if write.expires_at_ms is None else str(write.expires_at_ms)
         value = write.value if isinstance(write.value, bytes) else b""
         arguments += (write.owner or "", write.version, "0" if write.value is None else "1", expires, value)
-    return CLAIM.call(keys, arguments)
+    return LOOKUPS.call(keys, arguments)
 
 
 def fill_command(writes: Iterable[Write]) -> Command:
