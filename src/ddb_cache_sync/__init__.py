@@ -22,6 +22,8 @@ from ddb_cache_sync.core.lookups import LookupKey
 from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Notice, Outcome
 from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.core.python_values import image_of
+from ddb_cache_sync.core.routes import Route
+from ddb_cache_sync.core.routing import EntityRouter
 from ddb_cache_sync.core.stream_records import StreamRecord, decode_stream_event
 from ddb_cache_sync.core.transforms import Transform, exclude, include, where
 from ddb_cache_sync.core.validation import validate_with
@@ -52,6 +54,7 @@ __all__ = [
     "DynamoDBJsonEncoding",
     "EmfMetrics",
     "Encoding",
+    "EntityRouter",
     "Expiry",
     "Failure",
     "HashEncoding",
@@ -71,6 +74,7 @@ __all__ = [
     "Replicator",
     "ReportHook",
     "ReportLog",
+    "Route",
     "SecretCredentials",
     "StoredValue",
     "StreamRecord",

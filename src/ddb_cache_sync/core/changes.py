@@ -56,4 +56,10 @@ class Remove(NamedTuple):
     """DynamoDB's time to live removed it. (Not marked in the other Regions of a global table.)"""
 
 
+class LeftOut(Remove):
+    """The table has the item, and by the configuration a cache key does not: a removal that the report counts apart."""
+
+    __slots__ = ()
+
+
 Change: TypeAlias = Upsert | Remove | Touch

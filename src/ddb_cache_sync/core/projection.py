@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypedDict, get_args
 
 from ddb_cache_sync.core.attribute_values import Image
-from ddb_cache_sync.core.changes import Change, Remove, Touch, Upsert, new_tuple
+from ddb_cache_sync.core.changes import Change, LeftOut, Remove, Touch, Upsert, new_tuple
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.expiry import Expires, Expiry
@@ -121,6 +121,21 @@ class Projection:
         """Itself, whatever the change: a projection is the simplest router."""
         return ((self, change),)
 
+    @property
+    def keys(self) -> KeyMapping:
+        """The key mapping."""
+        return self._keys
+
+    @property
+    def guard_prefix(self) -> str:
+        """What every guard key begins with."""
+        return self._guard_prefix
+
+    @property
+    def keeps_ttl_removals(self) -> bool:
+        """Whether it keeps what DynamoDB's time to live removes from the table."""
+        return self._keeps_ttl_removals
+
     def cache_key(self, change: Change) -> str:
         """The cache key of the changed item.
 
@@ -158,7 +173,7 @@ class Projection:
         """
         guard = guard_key(cache_key, self._guard_prefix)
         if not isinstance(change, Upsert) or self.mode == "invalidate":
-            return Write(cache_key, guard, change.version, None)
+            return Write(cache_key, guard, change.version, None, left_out=type(change) is LeftOut)
         if self._plain:
             value = self._encoded(change.item)
             return new_tuple(Write, (cache_key, guard, change.version, value, None, False, None, value is None, None))
@@ -210,7 +225,7 @@ class Projection:
         """
         released = Write(lookup_key, guard_key(lookup_key, self._guard_prefix), change.version, None, owner=cache_key)
         if not isinstance(change, Upsert):
-            return released
+            return released._replace(left_out=type(change) is LeftOut)
         claims = [lookup for lookup in self.lookups if lookup.of(change.key.table, change.item) == lookup_key]
         item, expires, left_out = self._kept(cache_key, change, now) if claims else (None, _NEVER, False)
         if item is None:
@@ -273,7 +288,8 @@ class Router(Protocol):
         """Each projection whose cache keys the change concerns, and what the change is to it.
 
         Contract: pure. An item that a projection may have held and holds no more is a `Remove` to it, so that its key
-        goes; no two of the projections give the change the same cache key. None at all: the change is left out.
+        goes (a `LeftOut` where the table still has it); no two of the projections give the change the same cache key.
+        None at all: the change is left out.
 
         Raises:
             RecordError: The change belongs nowhere, which makes its record a poison record.
