@@ -60,7 +60,8 @@ def _show_report(report: ApplyReport, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(report) | {"records": report.records, "failed": report.failed} | report.response)
     else:
-        counts = f"{report.applied} applied, {report.stale} stale, {report.failed} failed"
+        filtered = f", {report.filtered} filtered" if report.filtered else ""
+        counts = f"{report.applied} applied, {report.stale} stale{filtered}, {report.failed} failed"
         print_line(results(), f"{report.records} {'record' if report.records == 1 else 'records'}: {counts}")
     said: list[Failure | Notice] = [*report.failures, *report.notices]
     for each in said:

@@ -1,5 +1,6 @@
 """What a batch would do to a cache, record by record. Pure: touches nothing."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -10,16 +11,17 @@ from ddb_cache_sync.sync.batch import Batch
 
 
 class Preview(NamedTuple):
-    """What one record would do."""
+    """What one record would do to one of the cache keys that it concerns."""
 
     sequence_number: str | None
     """As delivered; None where the record has none that can be read."""
-    action: Literal["set", "delete", "superseded", "refused"]
-    """`superseded`: a newer change of the item comes with the same batch. `refused`: a poison record."""
+    action: Literal["set", "delete", "superseded", "filtered", "refused"]
+    """`superseded`: a newer change of the item comes with the same batch. `filtered`: the configuration leaves the item
+    out, and there is nothing to delete. `refused`: a poison record."""
     key: str | None = None
-    """The cache key; None where refused."""
+    """The cache key; None where filtered or refused."""
     version: str | None = None
-    """What the guard would hold; None where refused."""
+    """What the guard would hold; None where filtered or refused."""
     value: StoredValue | None = None
     """What would be stored; None where nothing would."""
     reason: str | None = None
@@ -27,21 +29,20 @@ class Preview(NamedTuple):
 
 
 def preview(records: Sequence[Any], router: Router, stream_label_ms: int | None = None) -> list[Preview]:
-    """What each record would do, in the order of the batch; the guard's word is not asked.
+    """What each record would do to each cache key, in the order of the batch; the guard's word is not asked.
 
     Raises:
         ConfigurationError: The projection can't be right for these records.
     """
     batch = Batch(records, router, stream_label_ms)
-    previews: dict[int, Preview] = {}
+    numbers = [sequence_number_of(record) for record in records]
+    previews: defaultdict[int, list[Preview]] = defaultdict(list)
     for write in batch.writes():
         newest, *older = batch.written[-1].delivered
-        numbers = {each.place: sequence_number_of(records[each.place]) for each in (newest, *older)}
-        previews[newest.place] = Preview(
-            numbers[newest.place], "delete" if write.value is None else "set", write.key, write.version, write.value
-        )
+        action: Literal["set", "delete"] = "delete" if write.value is None else "set"
+        previews[newest.place].append(Preview(numbers[newest.place], action, write.key, write.version, write.value))
         for each in older:
-            previews[each.place] = Preview(numbers[each.place], "superseded", write.key, each.version)
+            previews[each.place].append(Preview(numbers[each.place], "superseded", write.key, each.version))
     for place, error in batch.errors.items():
-        previews[place] = Preview(sequence_number_of(records[place]), "refused", reason=error.problem)
-    return [previews[place] for place in range(len(records))]
+        previews[place].append(Preview(numbers[place], "refused", reason=error.problem))
+    return [each for place, number in enumerate(numbers) for each in previews[place] or [Preview(number, "filtered")]]
