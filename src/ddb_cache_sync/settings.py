@@ -1,18 +1,22 @@
-"""Settings from the environment: `DDB_CACHE_SYNC_*`."""
+"""Settings from the environment, `DDB_CACHE_SYNC_*`, and from a configuration file.
+
+Rule: arguments go before the environment, and the environment before the file.
+"""
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
-from ddb_cache_sync.core.encodings import Encoding, encoding_named
+from ddb_cache_sync.config import EncodingName, RouteSettings, listed, refuse, router, toml_table
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
-from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
-from ddb_cache_sync.core.projection import Projection
+from ddb_cache_sync.core.projection import Router
+from ddb_cache_sync.core.routing import Unmatched
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator, stream_label_ms
@@ -23,27 +27,27 @@ if TYPE_CHECKING:
 PREFIX: Final = "DDB_CACHE_SYNC_"
 
 
-def _names_an_encoding(text: str) -> str:
-    try:
-        encoding_named(text)
-    except ConfigurationError as error:
-        raise ValueError(error.problem) from None
-    return text
-
-
 HookName: TypeAlias = Literal["log", "emf", "otel"]
 
 
 def _names(given: object) -> object:
     """The names in a text, each once: a hook that is named twice would count everything twice."""
-    return [*dict.fromkeys(name.strip() for name in given.split(","))] if isinstance(given, str) else given
+    if isinstance(given, str):
+        return tuple(dict.fromkeys(name.strip() for name in given.split(",")))
+    return listed(given)
 
 
 class Settings(BaseModel):
-    """What a replicator needs to know; each field is the environment variable `DDB_CACHE_SYNC_<FIELD>`."""
+    """What a replicator needs to know.
+
+    Each field but `routes` is the environment variable `DDB_CACHE_SYNC_<FIELD>`, and each but `config` a key of the
+    configuration file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    config: Path | None = None
+    """The configuration file (TOML). None: there is none."""
     redis_url: SecretStr | None = None
     """Where the cache is: `rediss://host:6379`. A secret, since it may hold a password."""
     iam_user: str | None = None
@@ -56,8 +60,12 @@ class Settings(BaseModel):
     """Talk to an AWS host without TLS all the same."""
     key_template: str | None = None
     """The key template, such as `users:{id}`. None: the table's name and its primary key (`table_keys`)."""
-    encoding: Annotated[str, AfterValidator(_names_an_encoding)] = "json"
+    encoding: EncodingName = "json"
     """The form in which items are stored, as `encoding_named` takes it."""
+    unmatched: Unmatched = "refuse"
+    """What becomes of an item that no route holds: `refuse` makes a poison record, `ignore` leaves it out."""
+    routes: Annotated[tuple[RouteSettings, ...], BeforeValidator(listed), Field(min_length=1)] = ()
+    """Which items go through which projection, in the order in which they are tried. None: all through one."""
     guard_prefix: str = DEFAULT_GUARD_PREFIX
     """What every guard key begins with."""
     guard_ttl_seconds: Annotated[int, Field(ge=1)] = DEFAULT_GUARD_TTL_SECONDS
@@ -86,18 +94,29 @@ class Settings(BaseModel):
             for name, value in environment.items()
             if name.startswith(PREFIX) and value
         }
+        for field in given.keys() - VARIABLES:
+            close = difflib.get_close_matches(field, VARIABLES, n=1)
+            known = [PREFIX + name.upper() for name in close or VARIABLES]
+            hint = f"Did you mean {known[0]}?" if close else f"There are {', '.join(known)}."
+            raise ConfigurationError(f"{PREFIX}{field.upper()} is not a setting", hint=hint)
+        above = given | dict(over or {})
+        below = _said_by(Path(above["config"])) if "config" in above else {}
         try:
-            return cls.model_validate(given | dict(over or {}))
+            return cls.model_validate(below | above)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            field = str(first["loc"][0])
-            variable = PREFIX + field.upper()
-            if first["type"] != "extra_forbidden":
-                raise ConfigurationError(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from None
-            close = difflib.get_close_matches(field, cls.model_fields, n=1)
-            known = [PREFIX + name.upper() for name in close or cls.model_fields]
-            hint = f"Did you mean {known[0]}?" if close else f"There are {', '.join(known)}."
-            raise ConfigurationError(f"{variable} is not a setting", hint=hint) from None
+            variable = PREFIX + str(first["loc"][0]).upper()
+            raise ConfigurationError(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from None
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read the settings from a configuration file alone.
+
+        Raises:
+            ConfigurationError: It can't be read, is not TOML, has an unknown key, or a value that can't be right. The
+                value is not repeated.
+        """
+        return cls.model_validate(_said_by(path) | {"config": path})
 
     def replicator(self, on_report: Sequence[ReportHook] = ()) -> Replicator:
         """A replicator with these settings, and its connection.
@@ -115,21 +134,53 @@ class Settings(BaseModel):
         url = self.redis_url.get_secret_value()
         return Replicator(
             connect(url, credentials=self._credentials(url), allow_plaintext=self.allow_plaintext),
-            keys=self._keys(),
-            encoding=self._encoding(),
-            guard_prefix=self.guard_prefix,
+            self.router(),
             guard_ttl_seconds=self.guard_ttl_seconds,
             stream_label=self.stream_label,
             on_report=on_report,
         )
 
-    def projection(self) -> Projection:
-        """The projection alone, for what needs no cache.
+    def router(self) -> Router:
+        """What says where each item goes: the routes, or the one projection where there are none.
+
+        Raises:
+            ConfigurationError: A setting that can't be right, or one for all items beside routes.
+        """
+        of_all = self.model_fields_set & RouteSettings.model_fields.keys()
+        if not self.routes:
+            return self.routes_or_one[0].projection(self.guard_prefix)
+        if of_all:
+            raise ConfigurationError(
+                f"{', '.join(sorted(of_all))} set for all items, beside the routes of {self.config}",
+                hint=f"Set it in each route, and not as {PREFIX}{min(of_all).upper()} or at the top of the file.",
+            )
+        try:
+            return router(self.routes, self.unmatched, self.guard_prefix)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self.config}: {error.problem}") from None
+
+    @property
+    def routes_or_one(self) -> Sequence[RouteSettings]:
+        """The routes; where there are none, the one that all items take, made of the settings of the same names."""
+        of_all = self.model_fields_set & RouteSettings.model_fields.keys()
+        return self.routes or [RouteSettings.model_validate(self.model_dump(include=of_all))]
+
+    @property
+    def said(self) -> Sequence[str]:
+        """The names of what is set, in order, `config` and `routes` left out."""
+        return [name for name in FILE_KEYS if name in self.model_fields_set and name != "routes"]
+
+    def check(self) -> None:
+        """Find what can be found without a connection: make all there is to make.
 
         Raises:
             ConfigurationError: A setting that can't be right.
         """
-        return Projection(self._keys(), self._encoding(), self.guard_prefix)
+        if self.redis_url is None:
+            self.router()
+            stream_label_ms(self.stream_label)
+        else:
+            self.replicator()
 
     @property
     def stream_label_ms(self) -> int | None:
@@ -157,8 +208,24 @@ class Settings(BaseModel):
             return IamCredentials(self.iam_user, self.iam_cache_name, serverless=".serverless." in host)
         return IamCredentials.for_host(self.iam_user, host)
 
-    def _keys(self) -> KeyMapping:
-        return KeyTemplate(self.key_template) if self.key_template else table_keys
 
-    def _encoding(self) -> Encoding:
-        return encoding_named(self.encoding)
+VARIABLES: Final = tuple(name for name in Settings.model_fields if name != "routes")
+"""The settings that are environment variables."""
+FILE_KEYS: Final = tuple(name for name in Settings.model_fields if name != "config")
+"""The settings that a configuration file can have."""
+
+
+def _said_by(path: Path) -> dict[str, Any]:
+    """What a configuration file says, checked.
+
+    Raises:
+        ConfigurationError: See `Settings.from_file`.
+    """
+    said = toml_table(path)
+    if "config" in said:
+        raise ConfigurationError(f"{path}: config is not a key", hint="A file can't name another.")
+    try:
+        Settings.model_validate(said, strict=True)
+    except ValidationError as error:
+        refuse(error, path, FILE_KEYS)
+    return said

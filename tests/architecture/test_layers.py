@@ -1,6 +1,6 @@
 """The ladder of imports, and what the package costs to import.
 
-`errors < core < cache | table < sync < settings < aws_lambda | observability |
+`errors < core < cache | table < sync < config < settings < aws_lambda | observability |
 simulator | local | testing < cli`
 """
 
@@ -25,7 +25,8 @@ LADDER = [
     {"core"},
     {"cache", "table"},
     {"sync"},
-    {"settings"},
+    {"config"},
+    {"settings", "config_schema"},
     {"aws_lambda", "observability", "simulator", "local", "testing"},
     {PACKAGE},  # the public surface
     {"cli"},
@@ -140,6 +141,8 @@ def test_each_foreign_package_has_its_place(module: str) -> None:
         f"{module} imports boto3 or botocore when loaded"
     )
     assert "pydantic" not in packages or module in {
+        f"{PACKAGE}.config",
+        f"{PACKAGE}.config_schema",
         f"{PACKAGE}.settings",
         f"{PACKAGE}.core.wire",
         f"{PACKAGE}.core.validation",

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from ddb_cache_sync.cli.apply import apply
+from ddb_cache_sync.cli.config_check import check
+from ddb_cache_sync.cli.config_schema import schema
 from ddb_cache_sync.cli.console import MessageHandler, print_problem
 from ddb_cache_sync.cli.demo import demo
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
@@ -23,6 +25,10 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(apply)
+config = typer.Typer(no_args_is_help=True)
+config.command()(check)
+config.command()(schema)
+app.add_typer(config, name="config", help="Check a configuration file, or print its JSON schema.")
 
 
 def _show_version(wanted: bool) -> None:

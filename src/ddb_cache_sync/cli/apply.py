@@ -10,7 +10,15 @@ import typer
 from rich.text import Text
 
 from ddb_cache_sync.cli.console import print_json, print_line, print_problem, print_rows, results
-from ddb_cache_sync.cli.options import EXIT_FAILED, AsJson, EncodingOption, KeyTemplateOption, RedisUrl, settings
+from ddb_cache_sync.cli.options import (
+    EXIT_FAILED,
+    AsJson,
+    ConfigOption,
+    EncodingOption,
+    KeyTemplateOption,
+    RedisUrl,
+    settings,
+)
 from ddb_cache_sync.core.encodings import StoredValue
 from ddb_cache_sync.core.outcomes import ApplyReport, Failure, Notice
 from ddb_cache_sync.core.stream_records import event_records
@@ -22,6 +30,7 @@ def apply(
     event: Annotated[
         Path, typer.Argument(metavar="EVENT.json", allow_dash=True, help="A Lambda event as JSON; - reads stdin.")
     ],
+    config: ConfigOption = None,
     redis_url: RedisUrl = None,
     key_template: KeyTemplateOption = None,
     encoding: EncodingOption = None,
@@ -32,10 +41,10 @@ def apply(
 
     Exit code 0: all applied or stale, 1: some record failed.
     """
-    chosen = settings(redis_url=redis_url, key_template=key_template, encoding=encoding)
+    chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
     records = event_records(_read(event))
     if dry_run:
-        previews = preview(records, chosen.projection(), chosen.stream_label_ms)
+        previews = preview(records, chosen.router(), chosen.stream_label_ms)
         _show_previews(previews, as_json=as_json)
         failed = any(each.action == "refused" for each in previews)
     else:

@@ -33,8 +33,13 @@ def messages() -> Console:
 
 def print_json(value: Any) -> None:
     """Write one JSON object, in UTF-8 whatever the locale, as a line of its own, at once."""
+    print_text(orjson.dumps(value, default=str))
+
+
+def print_text(text: bytes) -> None:
+    """Write UTF-8 text, whatever the locale, and end its last line."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(orjson.dumps(value, default=str) + b"\n")
+    sys.stdout.buffer.write(text + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -11,6 +11,12 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_DRIFT: Final = 3
 
+ConfigOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--config", metavar="FILE", help="A configuration file. Default: DDB_CACHE_SYNC_CONFIG.", show_default=False
+    ),
+]
 RedisUrl: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="URL", help="The cache's URL. Default: DDB_CACHE_SYNC_REDIS_URL.", show_default=False),

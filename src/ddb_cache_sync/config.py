@@ -1,0 +1,183 @@
+"""What a configuration file can say: TOML, read and checked; and what a route of it means.
+
+Rules: its keys are the settings, by the same names, and `routes`. It is strict, so text is no number. An error names
+the file and the place in it, and repeats no value: any of them may be a secret that ended up in the wrong place.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ddb_cache_sync.core.encodings import encoding_named
+from ddb_cache_sync.core.expiry import Expiry
+from ddb_cache_sync.core.keys import KeyTemplate, table_keys
+from ddb_cache_sync.core.projection import Mode, Projection, Router
+from ddb_cache_sync.core.routes import Route
+from ddb_cache_sync.core.routing import EntityRouter, Unmatched
+from ddb_cache_sync.core.transforms import Transform, exclude, include
+from ddb_cache_sync.errors import ConfigurationError
+
+_PLACE: Final = re.compile(r"(.*) \(at line ([0-9]+), column ([0-9]+)\)")
+_WORDS: Final = {
+    "tuple_type": "Input should be a list",
+    "dict_type": "Input should be a table of names and texts",
+    "model_type": "Input should be a table",
+}
+"""TOML's words for what pydantic calls by Python's."""
+
+
+def _names_an_encoding(text: str) -> str:
+    try:
+        encoding_named(text)
+    except ConfigurationError as error:
+        raise ValueError(error.problem) from None
+    return text
+
+
+def listed(given: object) -> object:
+    """A list as a tuple, in which nothing changes later."""
+    return tuple(given) if isinstance(given, list) else given
+
+
+EncodingName = Annotated[str, AfterValidator(_names_an_encoding)]
+"""The name of an encoding, as `encoding_named` takes it."""
+Names = Annotated[tuple[str, ...] | None, BeforeValidator(listed)]
+
+
+class RouteSettings(BaseModel):
+    """Which items go through a projection, and what it is. Without a condition: all of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: str | None = None
+    """The table's exact name. None: any table."""
+    key: dict[str, str] | None = None
+    """Patterns by the name of a key attribute, such as `{ PK = "USER#*" }`: `*` is any text, `?` any character."""
+    attribute: dict[str, str] | None = None
+    """Patterns by the name of any other attribute, such as `{ type = "user" }`. It may change."""
+    key_template: str | None = None
+    """The key template, such as `users:{id}`. None: the table's name and its primary key."""
+    encoding: EncodingName = "json"
+    """The form in which items are stored."""
+    mode: Mode = "replicate"
+    """What an upsert does: `replicate` writes the value, `invalidate` deletes the key, `refresh` writes the value where
+    the key exists."""
+    ttl_attribute: str | None = None
+    """The table's TTL attribute, with which values expire. None: the table's time to live plays no part."""
+    value_ttl_seconds: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    """The longest time that a value stays after the change that wrote it, seconds. None: as long as the item."""
+    keep_ttl_removals: bool = False
+    """Keep what DynamoDB's time to live removes from the table."""
+    include: Names = None
+    """The only top-level attributes to store. None: all of them."""
+    exclude: Names = None
+    """Top-level attributes not to store. None: none of them."""
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether it has no condition."""
+        return (self.table, self.key, self.attribute) == (None, None, None)
+
+    def projection(self, guard_prefix: str) -> Projection:
+        """The projection that it describes.
+
+        Raises:
+            ConfigurationError: It can't be right.
+        """
+        expires = self.ttl_attribute is not None or self.value_ttl_seconds is not None
+        return Projection(
+            table_keys if self.key_template is None else KeyTemplate(self.key_template),
+            encoding_named(self.encoding),
+            guard_prefix,
+            mode=self.mode,
+            transforms=self._transforms(),
+            expiry=Expiry(self.ttl_attribute, seconds=self.value_ttl_seconds) if expires else None,
+            keep_ttl_removals=self.keep_ttl_removals,
+        )
+
+    def route(self, guard_prefix: str) -> Route:
+        """The route that it describes.
+
+        Raises:
+            ConfigurationError: It can't be right.
+        """
+        return Route(self.projection(guard_prefix), table=self.table, key=self.key, attribute=self.attribute)
+
+    def _transforms(self) -> list[Transform]:
+        if self.include is not None and self.exclude is not None:
+            raise ConfigurationError("include and exclude are both set", hint="Take one of them.")
+        return [
+            *([] if self.include is None else [include(*self.include)]),
+            *([] if self.exclude is None else [exclude(*self.exclude)]),
+        ]
+
+
+def router(routes: Sequence[RouteSettings], unmatched: Unmatched, guard_prefix: str) -> Router:
+    """The router with these routes; where there is but one and it takes all items, its projection.
+
+    Raises:
+        ConfigurationError: A route that can't be right, or that can't stand beside another.
+    """
+    made = []
+    for place, each in enumerate(routes):
+        try:
+            made.append(each.route(guard_prefix))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"routes[{place}]: {error.problem}") from None
+    return made[0].projection if len(made) == 1 and routes[0].takes_all else EntityRouter(made, unmatched)
+
+
+def toml_table(path: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        ConfigurationError: It can't be read, or is not TOML.
+    """
+    import tomllib  # noqa: PLC0415 - for those who have such a file
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"can't read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not TOML: it is not UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        found = _PLACE.fullmatch(str(error))
+        place = "at its end" if found is None else f"line {found[2]}, column {found[3]}"
+        raise ConfigurationError(
+            f"{path} is not TOML ({place})", hint="Texts stand in quotes, and each key has a line of its own."
+        ) from None
+
+
+def refuse(error: ValidationError, path: Path, keys: Collection[str]) -> NoReturn:
+    """Say what is wrong in a file.
+
+    Args:
+        error: What pydantic found.
+        path: The file.
+        keys: What it may have at its top.
+
+    Raises:
+        ConfigurationError: Names the place, and for an unknown key the nearest.
+    """
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    kind, (*above, last) = first["type"], first["loc"]
+    place = _place([*above, last])
+    if kind != "extra_forbidden":
+        problem = _WORDS.get(kind, first["msg"].removeprefix("Value error, "))
+        hint = "Write [[routes]] above each of them." if place == "routes" and kind == "tuple_type" else None
+        raise ConfigurationError(f"{path}: {place}: {problem}", hint=hint) from None
+    known = list(RouteSettings.model_fields if above else keys)
+    close = difflib.get_close_matches(str(last), known, n=1)
+    named = [_place([*above, name]) for name in close or known]
+    hint = f"Did you mean {named[0]}?" if close else f"There are {', '.join(known)}."
+    raise ConfigurationError(f"{path}: {place} is not a key", hint=hint) from None
+
+
+def _place(parts: Sequence[int | str]) -> str:
+    """A place in a file, such as `routes[1].mode`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
