@@ -2,24 +2,8 @@ import inspect
 from importlib.metadata import version
 
 import pytest
+from tests.cli.commands import COMMANDS
 from tests.cli.conftest import Cli
-
-from ddb_cache_sync.cli.app import app
-
-COMMANDS = {
-    " ".join([*above, command.callback.__name__]): command.callback
-    for above, commands in [
-        ([], app.registered_commands),
-        *(
-            ([str(group.name)], group.typer_instance.registered_commands)
-            for group in app.registered_groups
-            if group.typer_instance
-        ),
-    ]
-    for command in commands
-    if command.callback
-}
-"""By what is written for them, `config check` for instance."""
 
 
 def test_there_are_commands() -> None:

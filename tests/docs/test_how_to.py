@@ -48,7 +48,7 @@ def test_the_tests_of_the_testing_guide_pass(tmp_path: Path) -> None:
 
 BY_THEMSELVES = [
     block
-    for page in ("transforms.md", "lookup-keys.md")
+    for page in ("transforms.md", "lookup-keys.md", "routing.md")
     for block in blocks(HOW_TO / page)
     if (block.marker or "").startswith("run: ")
 ]

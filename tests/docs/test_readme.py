@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import redis
+from tests.cli.commands import COMMANDS
 from tests.docs.markdown import ROOT, code_span, marked, rows
 
 import ddb_cache_sync
 from ddb_cache_sync.cli import options
-from ddb_cache_sync.cli.app import app
-from ddb_cache_sync.settings import PREFIX, Settings
+from ddb_cache_sync.settings import PREFIX, VARIABLES, Settings
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -37,27 +37,30 @@ def test_the_handler_works(redis_client: redis.Redis, redis_url: str) -> None:
 def test_the_settings_are_those_of_the_code() -> None:
     """Names in order, and defaults."""
     table = rows(README, "variable")
-    assert [code_span(variable) for variable, _, _ in table] == [
-        PREFIX + each.upper() for each in Settings.model_fields
-    ]
-    for (_, _, default), field in zip(table, Settings.model_fields.values(), strict=True):
+    assert [code_span(variable) for variable, _, _ in table] == [PREFIX + each.upper() for each in VARIABLES]
+    for (_, _, default), name in zip(table, VARIABLES, strict=True):
+        field = Settings.model_fields[name]
         if field.default is None:
             assert "`" not in default
         else:
             assert code_span(default).lower() == str(field.default).lower()
 
 
+def command_in(cell: str) -> str:
+    """The command that a cell names, without program and arguments."""
+    return " ".join(word for word in code_span(cell).split()[1:] if word.islower())
+
+
 def test_the_commands_are_those_of_the_command_line() -> None:
     """Each with the arguments that its help has."""
-    named = [code_span(command).split()[1] for command, _ in rows(README, "command")]
-    assert named == [command.callback.__name__ for command in app.registered_commands if command.callback]
+    named = [command_in(cell) for cell, _ in rows(README, "command")]
+    assert named == [*COMMANDS]
 
 
 def test_the_options_named_for_commands_exist() -> None:
     """Each is one of the command's parameters."""
-    functions = {each.callback.__name__: each.callback for each in app.registered_commands if each.callback}
-    for command, description in rows(README, "command"):
-        function = functions[code_span(command).split()[1]]
+    for cell, description in rows(README, "command"):
+        function = COMMANDS[command_in(cell)]
         for option in re.findall(r"--([a-z-]+)", description):
             assert option.replace("-", "_") in inspect.signature(function).parameters
 

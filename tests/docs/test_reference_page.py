@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from ddb_cache_sync import (
     Outcome,
     Projection,
     Remove,
+    Route,
     StreamRecord,
     Touch,
     Upsert,
@@ -60,7 +62,9 @@ def arguments(function: Callable[..., Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "kind", [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey], ids=lambda it: it.__name__
+    "kind",
+    [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey, Route],
+    ids=lambda it: it.__name__,
 )
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
@@ -102,6 +106,13 @@ def test_the_json_of_a_dry_run_is_as_the_page_says() -> None:
     shown = json.loads(printed)
     assert [*shown] == ["records"]
     assert named("apply --dry-run --json") == [*shown["records"][0]] == fields(Preview)
+
+
+def test_the_json_of_a_checked_file_is_as_the_page_says(tmp_path: Path) -> None:
+    """Of a good file and of a wrong one."""
+    for file in (ROOT / "examples" / "config.toml", tmp_path / "none.toml"):
+        printed = subprocess.run([COMMAND, "config", "check", str(file), "--json"], check=False, capture_output=True)
+        assert named("config check --json") == [*json.loads(printed.stdout)]
 
 
 def test_the_json_of_the_demo_is_as_the_page_says() -> None:

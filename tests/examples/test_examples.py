@@ -15,6 +15,7 @@ from tests.cli.programs import COMMAND, Program
 
 from ddb_cache_sync import KeyTemplate, Replicator, decode_stream_event
 from ddb_cache_sync.core.transforms import check_transforms
+from ddb_cache_sync.settings import Settings
 from ddb_cache_sync.table.clients import StaticCredentials, dynamodb_client
 from ddb_cache_sync.table.items import scan
 from ddb_cache_sync.testing import MemoryCache, kinesis_event, stream_record
@@ -136,6 +137,32 @@ def test_the_handler_for_kinesis_applies_what_a_data_stream_delivers(monkeypatch
     event = kinesis_event([stream_record({"id": "42"}, {"id": "42"}, table="users")])
     assert module.handler(event, None) == {"batchItemFailures": []}
     assert cache.values == {"users:42": b'{"id":"42"}'}
+
+
+def test_the_single_table_ends_with_each_item_in_its_place() -> None:
+    """Its changes come newest first, and each item is where its newest change puts it."""
+    program = EXAMPLES / "single_table.py"
+    run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.splitlines() == [
+        "2 applied, 2 stale, 2 filtered",
+        'profile:USER#1:PROFILE {"PK":"USER#1","SK":"PROFILE","name":"Wei"}',
+        'sent:USER#1:ORDER#7 {"PK":"USER#1","SK":"ORDER#7","status":"sent"}',
+    ]
+    assert callable(imported(program).handler)
+
+
+def test_the_configuration_file_is_right_and_routes() -> None:
+    """By `config check`; applied to an order that is open, and to one that is not."""
+    subprocess.run([COMMAND, "config", "check", str(EXAMPLES / "config.toml")], check=True, timeout=60)
+    router = Settings.from_file(EXAMPLES / "config.toml").router()
+    key = {"userId": "u1", "createdAt": 1745415436}
+    cache = MemoryCache(values={"order:u1:1745415436": b"", "order:u2:1745415436": b""})
+    opened = stream_record(key, key | {"status": "open"}, sequence_number=1, table="orders")
+    other = key | {"userId": "u2"}
+    closed = stream_record(other, other | {"status": "closed"}, sequence_number=2, table="orders")
+    report = Replicator(cache, router).apply([opened, closed])
+    assert (report.applied, report.filtered) == (1, 1)
+    assert cache.values == {"order:u1:1745415436": b'{"createdAt":1745415436,"status":"open","userId":"u1"}'}
 
 
 def test_readme_shows_the_example() -> None:
