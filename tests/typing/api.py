@@ -1,5 +1,6 @@
 """The public surface as users write it. Type-checked by mypy, never run."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, assert_never, assert_type
 
@@ -17,6 +18,7 @@ from ddb_cache_sync import (
     ConfigurationError,
     EmfMetrics,
     Encoding,
+    EntityRouter,
     Failure,
     Image,
     ItemKey,
@@ -25,11 +27,13 @@ from ddb_cache_sync import (
     KeyTemplate,
     OpenTelemetrySpans,
     Outcome,
+    Projection,
     RecordError,
     Remove,
     Replicator,
     ReportHook,
     ReportLog,
+    Route,
     StoredValue,
     StreamRecord,
     TableError,
@@ -57,6 +61,18 @@ replicator = Replicator(
     on_report=lambda report: print(report.lag_seconds),  # noqa: T201
 )
 Replicator(redis.Redis())
+Replicator(
+    redis.Redis(),
+    EntityRouter(
+        [
+            Route(
+                Projection(KeyTemplate("users:{PK}:{SK}")), table="app", key={"PK": "USER#*", "SK": re.compile("P.*")}
+            ),
+            Route(Projection(), attribute={"type": "order"}),
+        ],
+        unmatched="ignore",
+    ),
+)
 
 
 def counted(report: ApplyReport) -> int:
