@@ -13,6 +13,7 @@ from ddb_cache_sync.cli.config_check import check
 from ddb_cache_sync.cli.config_schema import schema
 from ddb_cache_sync.cli.console import MessageHandler, print_problem
 from ddb_cache_sync.cli.demo import demo
+from ddb_cache_sync.cli.estimate import estimate
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
 
@@ -29,6 +30,7 @@ config = typer.Typer(no_args_is_help=True)
 config.command()(check)
 config.command()(schema)
 app.add_typer(config, name="config", help="Check a configuration file, or print its JSON schema.")
+app.command()(estimate)
 
 
 def _show_version(wanted: bool) -> None:
