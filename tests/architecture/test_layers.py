@@ -2,6 +2,8 @@
 
 `errors < core < cache | table < sync < config < settings < aws_lambda | observability |
 simulator | local | testing < cli`
+`errors < core < cache | table < sync < settings < aws_lambda | observability |
+simulator | estimate | local | testing < cli`
 """
 
 import ast
@@ -28,6 +30,8 @@ LADDER = [
     {"config"},
     {"settings", "config_schema"},
     {"aws_lambda", "observability", "simulator", "local", "testing"},
+    {"settings"},
+    {"aws_lambda", "observability", "simulator", "estimate", "local", "testing"},
     {PACKAGE},  # the public surface
     {"cli"},
 ]
@@ -189,7 +193,9 @@ def test_importing_the_package_loads_only_what_applying_needs() -> None:
     loaded = loaded_by(f"import {PACKAGE}")
     assert f"{PACKAGE}.sync.replicator" in loaded
     absent = {"boto3", "botocore", "pydantic", "typer", "rich", "moto", "flask", "hypothesis", "pytest"}
-    absent |= {f"{PACKAGE}.{name}" for name in ("local", "cli", "testing", "settings", "simulator", "table")}
+    absent |= {
+        f"{PACKAGE}.{name}" for name in ("local", "cli", "testing", "settings", "simulator", "estimate", "table")
+    }
     assert not loaded & absent
 
 
@@ -212,7 +218,7 @@ def test_decoding_a_good_event_does_not_load_pydantic() -> None:
     assert "pydantic" in loaded_by(program)
 
 
-@pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.observability", f"{PACKAGE}.testing"])
+@pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.estimate", f"{PACKAGE}.observability", f"{PACKAGE}.testing"])
 def test_public_names_are_sorted_and_there(module: str) -> None:
     """A table of contents that can be trusted: nothing else public is in it."""
     imported = importlib.import_module(module)

@@ -9,6 +9,7 @@ from tests.cli.conftest import Cli
 def test_there_are_commands() -> None:
     """The tests below are about something."""
     assert set(COMMANDS) >= {"apply", "demo", "config check", "config schema"}
+    assert set(COMMANDS) >= {"apply", "demo", "estimate"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -36,7 +37,8 @@ def test_the_version_is_the_packages(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["apply"], ["apply", "x.json", "--nonsense"], ["demo", "--seed", "x"]]
+    "arguments",
+    [["nonsense"], ["apply"], ["apply", "x.json", "--nonsense"], ["demo", "--seed", "x"], ["estimate", "--items", "x"]],
 )
 def test_wrong_usage_is_told_on_stderr_with_exit_code_2(cli: Cli, arguments: list[str]) -> None:
     """A mistyped command, argument or option does nothing else."""

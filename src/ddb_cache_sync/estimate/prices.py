@@ -18,7 +18,11 @@ from ddb_cache_sync.errors import ConfigurationError
 
 KINDS: Final = ("price", "limit", "measured")
 """The tables of the file, in its order."""
-_SHARES: Final = {"node_reserved_share": (0.0, 0.99), "node_busy_share": (0.01, 1.0)}
+_BOUNDS: Final = {
+    "node_reserved_share": (0.0, 0.99),
+    "node_busy_share": (0.01, 1.0),
+    "account_concurrency": (1.0, math.inf),
+}
 _TEXTS: Final = ("unit", "as_of", "source", "region")
 
 
@@ -120,8 +124,8 @@ def _changed(number: Number, entry: Any, name_of_file: str) -> Number:
     value = entry["value"]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ConfigurationError(f"{where}: the value is no number")
-    low, high = _SHARES.get(number.name, (0.0, math.inf))
-    if not low <= value <= high or (value == 0 and number.kind != "price" and number.name not in _SHARES):
+    low, high = _BOUNDS.get(number.name, (0.0, math.inf))
+    if not low <= value <= high or (value == 0 and number.kind != "price" and number.name not in _BOUNDS):
         raise ConfigurationError(f"{where}: {value:g} can't be right", hint=f"It is in {number.unit}.")
     # What was said of the old value says nothing of the new one.
     return replace(number, value=float(value), **({"as_of": "not given", "source": name_of_file} | texts))
