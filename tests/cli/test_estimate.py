@@ -3,7 +3,8 @@ from xml.etree import ElementTree as ET
 
 from tests.cli.conftest import Cli
 
-from ddb_cache_sync.estimate import FORMULAS, Workload, default_prices, estimate
+from ddb_cache_sync.estimate import Workload, default_prices, estimate
+from ddb_cache_sync.estimate.formulas import FORMULAS
 
 
 def test_an_estimate_stands_beside_the_original(cli: Cli) -> None:

@@ -31,6 +31,7 @@ from ddb_cache_sync import (
     validate_with,
     where,
 )
+from ddb_cache_sync.estimate import Bottleneck, Cost, Estimate, Way, Workload, default_prices, estimate
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
 from ddb_cache_sync.sync.preview import Preview
 
@@ -66,6 +67,11 @@ def arguments(function: Callable[..., Any]) -> list[str]:
     [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey, Route],
     ids=lambda it: it.__name__,
 )
+RECORDS = [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey]
+ESTIMATES = [Workload, Estimate, Way, Cost, Bottleneck]
+
+
+@pytest.mark.parametrize("kind", [*RECORDS, *ESTIMATES], ids=lambda it: it.__name__)
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
     assert named(kind.__name__) == fields(kind)
@@ -122,3 +128,27 @@ def test_the_json_of_the_demo_is_as_the_page_says() -> None:
     described = {name: spans(meaning) for row, meaning in rows(PAGE, "`demo --json`") for name in spans(row)}
     assert described["lag_ms"] == [*report["lag_ms"]]
     assert described["addresses"] == ["--keep", *fields(Addresses)]
+
+
+def test_the_defaults_of_a_workload_are_those_of_the_code() -> None:
+    """As the table has them."""
+    written = [default for _, default, _ in rows(PAGE, "`Workload`")]
+    assert written == [str(each.default).removesuffix(".0") for each in dataclasses.fields(Workload)]
+
+
+def test_the_json_of_an_estimate_is_as_the_page_says() -> None:
+    """With the properties of each way and of its cost."""
+    plain = estimate(Workload()).to_json()
+    assert sorted(named("estimate --json")) == sorted(plain)
+    for way in (plain["ours"], plain["original"]):
+        assert [*way] == fields(Way)
+        assert [*way["cost"]] == fields(Cost)
+
+
+def test_the_json_of_the_numbers_is_as_the_page_says() -> None:
+    """As the command prints it."""
+    printed = subprocess.run([COMMAND, "estimate", "--show-prices", "--json"], check=True, capture_output=True).stdout
+    shown = json.loads(printed)
+    assert [*shown] == [*default_prices().numbers]
+    sentence = PAGE.read_text(encoding="utf-8").split("`estimate --show-prices --json`")[1]
+    assert [*shown["node_hour"]] == spans(sentence)

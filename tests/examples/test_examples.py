@@ -118,6 +118,16 @@ def test_the_transforms_do_what_they_say() -> None:
     check_transforms(imported(program).transforms)
 
 
+def test_an_estimate_compares_batch_sizes() -> None:
+    """A larger one costs less, and one record at a time falls behind."""
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLES / "estimate.py")], capture_output=True, text=True, check=True, timeout=60
+    )
+    *sizes, last = run.stdout.splitlines()
+    assert [line.endswith("keeps up") for line in sizes] == [False, True, True, True]
+    assert last.startswith("2 shards; first bottleneck: ")
+
+
 def test_a_user_is_found_by_an_address_that_was_passed_on() -> None:
     """Though the records of the one who had it come last."""
     run = subprocess.run(

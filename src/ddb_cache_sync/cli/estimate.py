@@ -9,8 +9,10 @@ from rich.text import Text
 from ddb_cache_sync.cli.console import messages, print_json, print_line, print_rows, results
 from ddb_cache_sync.cli.options import AsJson
 from ddb_cache_sync.errors import ConfigurationError
-from ddb_cache_sync.estimate import FORMULAS, Estimate, Prices, Way, Workload, default_prices, plot, read_prices
+from ddb_cache_sync.estimate import Estimate, Prices, Way, Workload, default_prices, read_prices
 from ddb_cache_sync.estimate import estimate as estimate_of
+from ddb_cache_sync.estimate import plot as draw
+from ddb_cache_sync.estimate.formulas import FORMULAS
 
 _DEFAULT = Workload()
 
@@ -44,7 +46,7 @@ def estimate(
         bool, typer.Option("--show-prices", help="Print every number, its date and source, and do nothing else.")
     ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Print every formula and what it gives, too.")] = False,
-    plot_file: Annotated[
+    plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw cost, concurrency and lag.")
     ] = None,
     plot_over: Annotated[
@@ -73,8 +75,8 @@ def estimate(
         shards=shards,
     )
     found = estimate_of(workload, numbers)
-    if plot_file is not None:
-        _write(plot_file, plot(workload, numbers, plot_over))
+    if plot is not None:
+        _write(plot, draw(workload, numbers, plot_over))
     if as_json:
         print_json(found.to_json())
         return

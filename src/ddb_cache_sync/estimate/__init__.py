@@ -4,18 +4,15 @@
 """
 
 from ddb_cache_sync.estimate.estimating import estimate
-from ddb_cache_sync.estimate.formulas import FORMULAS, Formula
 from ddb_cache_sync.estimate.plot import plot
 from ddb_cache_sync.estimate.prices import Number, Prices, default_prices, read_prices
 from ddb_cache_sync.estimate.results import Bottleneck, Cost, Estimate, Way
 from ddb_cache_sync.estimate.workload import Workload
 
 __all__ = [
-    "FORMULAS",
     "Bottleneck",
     "Cost",
     "Estimate",
-    "Formula",
     "Number",
     "Prices",
     "Way",
