@@ -9,7 +9,7 @@ from typing import Any
 from tests.cli.programs import COMMAND
 from tests.docs.markdown import ROOT, blocks, rows
 
-from ddb_cache_sync.estimate import default_prices, read_prices
+from ddb_cache_sync.estimate import Workload, default_prices, estimate, read_prices
 from ddb_cache_sync.estimate.formulas import FORMULAS
 
 PAGE = ROOT / "docs" / "how-to" / "estimate.md"
@@ -62,3 +62,25 @@ def test_the_program_of_the_guide_runs() -> None:
     assert code.count("assert ") == 2
     namespace: dict[str, Any] = {}
     exec(compile(code, "estimate.md", "exec"), namespace)
+
+
+def test_the_original_without_a_runtimes_time_is_as_the_page_says(tmp_path: Path) -> None:
+    """The number that decides most about it is assumed, so the page gives the other end."""
+    file = tmp_path / "mine.toml"
+    file.write_text("[measured.runtime_ms]\nvalue = 0\n")
+    original = estimate(Workload(), read_prices(file)).original
+    assert original.keeps_up
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"would apply {original.writes_per_second_at_most:,.0f} writes a second and keep up" in page
+    assert f"would cost ${original.cost.function:,.0f} a month, most of it for requests and logs" in page
+    assert original.cost.requests + original.cost.logs > original.cost.function / 2
+
+
+def test_a_script_takes_as_many_times_a_plain_set_as_the_page_says() -> None:
+    """And is reckoned as so many ECPUs."""
+    prices = default_prices()
+    times = prices["script_thread_micros"] / prices["set_thread_micros"]
+    ecpus = prices["script_micros"] / prices["ecpu_micros"]
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"about {times:.0f} times the server's time of a plain `SET`" in page
+    assert f"billed as {times:.0f} ECPUs where {ecpus:.1f} are reckoned here" in page

@@ -22,6 +22,7 @@ _BOUNDS: Final = {
     "node_reserved_share": (0.0, 0.99),
     "node_busy_share": (0.01, 1.0),
     "account_concurrency": (1.0, math.inf),
+    "runtime_ms": (0.0, math.inf),
 }
 _TEXTS: Final = ("unit", "as_of", "source", "region")
 
@@ -33,7 +34,7 @@ class Number:
     Attributes:
         name: How formulas call it.
         kind: `price`, `limit` or `measured`.
-        value: In `unit`; finite. A price is 0 or more, anything else is more than 0.
+        value: In `unit`; finite. A price is 0 or more, nearly all else is more than 0.
         unit: What it counts.
         as_of: The source's date: a year, a month or a day.
         source: Who says so.

@@ -54,9 +54,9 @@ class Workload:
     def __post_init__(self) -> None:
         """Check every value against what the services take."""
         for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None and field.name == "shards":
+            if field.name == "shards" and self.shards is None:
                 continue
+            value: float = getattr(self, field.name)
             low, high = _BOUNDS[field.name]
             if not math.isfinite(value) or not low <= value <= high:
                 raise ConfigurationError(
