@@ -62,12 +62,7 @@ def arguments(function: Callable[..., Any]) -> list[str]:
     return str(signature.replace(parameters=untyped, return_annotation=inspect.Signature.empty))[1:-1].split(", ")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey, Route],
-    ids=lambda it: it.__name__,
-)
-RECORDS = [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey]
+RECORDS = [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey, Route]
 ESTIMATES = [Workload, Estimate, Way, Cost, Bottleneck]
 
 
