@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import redis
 
@@ -65,23 +65,23 @@ class RedisCache:
 
     def apply(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
         """See `Cache.apply`."""
-        return self._run(self._apply, writes, deadline)
+        return self._run(self._calls(self._apply, writes), deadline)
 
     def fill(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
         """See `Cache.fill`."""
-        return self._run(self._fill, writes, deadline)
+        return self._run(self._calls(self._fill, writes), deadline)
 
-    def _run(self, how: ScriptCalls, writes: Iterable[Write], deadline: float | None) -> Sequence[WriteResult]:
-        """Send every write through the script, again and again until each is settled or time is up."""
+    def _run(self, calls: Iterable[Call], deadline: float | None) -> Sequence[Any]:
+        """Send every call, again and again until each is settled or time is up."""
         monotonic = self._backoff.monotonic
         limit = monotonic() + DEFAULT_RETRY_SECONDS if deadline is None else deadline
         with waiting_until(limit, monotonic):
-            return self._run_until(how, writes, limit)
+            return self._run_until(calls, limit)
 
-    def _run_until(self, how: ScriptCalls, writes: Iterable[Write], limit: float) -> Sequence[WriteResult]:
+    def _run_until(self, calls: Iterable[Call], limit: float) -> Sequence[Any]:
         monotonic = self._backoff.monotonic
         latest = Round(self._topology, limit, monotonic)
-        latest.send(self._calls(how, writes))
+        latest.send(calls)
         results = latest.settled
         waits = 0
         while latest.again:
@@ -91,9 +91,10 @@ class RedisCache:
                     "the cache fails (%s): sending calls again, %d of them", latest.wait_for, len(latest.again)
                 )
                 if not self._backoff.wait(waits, limit):
+                    purpose = latest.again[0].how.purpose
                     raise CacheUnavailable(
                         f"the cache can't be reached or kept failing until the deadline ({latest.wait_for})",
-                        hint="Check its address and its health; have the batch delivered again, which is always safe.",
+                        hint=f"Check its address and its health; {purpose.when_unavailable}.",
                     )
             if latest.topology_changed:
                 self._refresh()

@@ -3,12 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from ddb_cache_sync.core.encodings.contract import StoredValue
+from ddb_cache_sync.core.fills import Claim, Claimed, Fill
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheError
 
 WriteResult: TypeAlias = Literal[Outcome.APPLIED, Outcome.STALE] | CacheError
 """APPLIED or STALE, or why the cache will never take this one write."""
+
+ReadResult: TypeAlias = StoredValue | CacheError | None
+"""What a key holds, None where it is missing, or why this one key can't be read."""
 
 
 @runtime_checkable
@@ -37,5 +42,35 @@ class Cache(Protocol):
         """Write each value where its key has no guard, and leave none: what a backfill does.
 
         Arguments, results and errors are those of `apply`; STALE means that the stream has spoken already.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadableCache(Protocol):
+    """What a `CacheReader` reads and fills. In what it is given no two have the same key.
+
+    Deadlines and errors of every method are those of `Cache.apply`; an error in the place of a result is about that
+    key alone.
+    """
+
+    def read(self, keys: Sequence[str], kind: str, deadline: float | None = None) -> Sequence[ReadResult]:
+        """What each key holds; None: it is missing.
+
+        Args:
+            keys: The cache keys.
+            kind: What the keys hold: `string` or `hash`.
+            deadline: When to stop trying again.
+        """
+        ...
+
+    def claim(self, claims: Sequence[Claim], deadline: float | None = None) -> Sequence[Claimed | CacheError]:
+        """Claim each key, if it is missing and nobody else has claimed it; asking again is safe."""
+        ...
+
+    def fill_unmoved(self, fills: Sequence[Fill], deadline: float | None = None) -> Sequence[WriteResult]:
+        """Store each item where its key is missing and its guard is unmoved, and end the lease; asking again is safe.
+
+        STALE means that nothing was stored.
         """
         ...

@@ -135,7 +135,7 @@ class NodePipeline:
                 if not connection.can_read(max(0.0, min(longest, self._deadline - self._monotonic()))):
                     raise RedisTimeoutError("no reply in time")
                 try:
-                    replies.append(connection.read_response())
+                    replies.append(connection.read_response(disable_decoding=True))
                 except ResponseError as error:
                     replies.append(error)
         except CLIENT_ERRORS as error:

@@ -7,7 +7,7 @@ arguments, and so item contents, into it.
 import re
 import ssl
 from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 import redis.exceptions as client_errors
 
@@ -83,6 +83,18 @@ _CODE_OF_CLASS: Final = {
 }
 
 
+class Purpose(NamedTuple):
+    """What the cache is asked for, in the words of an error."""
+
+    verb: str
+    key_verb: str
+    when_unavailable: str
+
+
+WRITING: Final = Purpose("apply changes", "write", "have the batch delivered again, which is always safe")
+READING: Final = Purpose("be read", "read", "read again, or give the reader a table client")
+
+
 class HandshakeError(Exception):
     """The server refused what a client says when it connects, such as the number of a database it does not have."""
 
@@ -140,6 +152,6 @@ def fault_of(error: Exception) -> Fault:
     return Fault.TOPOLOGY  # a connection that broke, or can't be had
 
 
-def refusal(code: str) -> CacheError:
+def refusal(code: str, purpose: Purpose) -> CacheError:
     """The error that says that the cache refuses us, and what to do."""
-    return CacheError(f"the cache refuses to apply changes ({code})", hint=_HINTS.get(code, _PERMISSIONS_HINT))
+    return CacheError(f"the cache refuses to {purpose.verb} ({code})", hint=_HINTS.get(code, _PERMISSIONS_HINT))

@@ -6,10 +6,10 @@ alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ddb_cache_sync.cache.pipeline import NodePipeline
-from ddb_cache_sync.cache.replies import Fault, code_of, fault_of, refusal, source_of
+from ddb_cache_sync.cache.replies import WRITING, Fault, Purpose, code_of, fault_of, refusal, source_of
 from ddb_cache_sync.cache.scripts import ASKING, Command, Script
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
@@ -20,24 +20,45 @@ if TYPE_CHECKING:
 
     import redis
 
-    from ddb_cache_sync.cache.contract import WriteResult
-    from ddb_cache_sync.core.writes import Write
+
+class Keyed(Protocol):
+    """What concerns one cache key: a write, or a reader's question."""
+
+    @property
+    def key(self) -> str:
+        """The cache key."""
+        ...
+
+
+def outcomes_of(count: int, reply: Any) -> Sequence[Any] | None:
+    """The results of so many writes, given the positions of the stale ones; None: the reply is something else."""
+    places = range(1, count + 1)
+    if not isinstance(reply, list) or any(position not in places for position in reply):
+        return None
+    results: list[Any] = [APPLIED] * count
+    for position in reply:
+        results[position - 1] = STALE
+    return results
 
 
 class ScriptCalls(NamedTuple):
-    """How writes become calls of one script."""
+    """How writes, or questions, become calls of one script or command."""
 
-    script: Script
-    command: Callable[[Sequence[Write]], Command]
+    script: Script | None
+    """None: a command that every node knows."""
+    command: Callable[[Sequence[Any]], Command]
+    results: Callable[[int, Any], Sequence[Any] | None] = outcomes_of
+    """What a reply says of each, given how many they are; None: it is not such a reply."""
+    purpose: Purpose = WRITING
 
 
 class Call(NamedTuple):
-    """Writes that go in one script call, and how it has to be sent."""
+    """Writes, or questions, that go in one command, and how it has to be sent."""
 
     how: ScriptCalls
     first_place: int
     """Where the result of its first write stands among all results; the others follow."""
-    writes: Sequence[Write]
+    writes: Sequence[Keyed]
     node: redis.Redis | None = None
     """Where a redirection sends it; None: where its key belongs."""
     asking: bool = False
@@ -57,11 +78,12 @@ class Round:
     """
 
     def __init__(self, topology: Topology, deadline: float, monotonic: Callable[[], float]) -> None:
-        self.settled: dict[int, WriteResult] = {}
+        self.settled: dict[int, Any] = {}
         self.again: list[Call] = []
         self.wait_for: str | None = None
         self.topology_changed = False
         self._refused: str | None = None
+        self._purpose = WRITING
         self._topology = topology
         self._deadline = deadline
         self._monotonic = monotonic
@@ -98,7 +120,7 @@ class Round:
             for pipeline in self._pipelines.values():
                 pipeline.close()
         if self._refused is not None:
-            raise refusal(self._refused)
+            raise refusal(self._refused, self._purpose)
 
     def _send(self, call: Call, node: redis.Redis) -> None:
         identity = id(node)
@@ -107,9 +129,10 @@ class Round:
             pipeline = self._pipelines[identity] = NodePipeline(node, self._deadline, self._monotonic)
             self._sent[identity] = []
         preludes = []
-        if call.load_script and (identity, call.how.script) not in self._loaded:
-            preludes.append(call.how.script.load_command)
-            self._loaded.add((identity, call.how.script))
+        script = call.how.script
+        if call.load_script and script is not None and (identity, script) not in self._loaded:
+            preludes.append(script.load_command)
+            self._loaded.add((identity, script))
         if call.asking:
             preludes.append(ASKING)
         pipeline.send(call.how.command(call.writes), *preludes)
@@ -117,14 +140,12 @@ class Round:
 
     def _settle(self, call: Call, reply: Any) -> None:
         """Decide what a reply means for the writes of its call."""
-        places = range(1, len(call.writes) + 1)
-        if not isinstance(reply, list) or any(position not in places for position in reply):
+        results = None if isinstance(reply, Exception) else call.how.results(len(call.writes), reply)
+        if results is None:
             self._settle_error(call, reply)
             return
-        for place in range(call.first_place, call.first_place + len(call.writes)):
-            self.settled[place] = APPLIED
-        for position in reply:
-            self.settled[call.first_place + position - 1] = STALE
+        for place, result in enumerate(results, call.first_place):
+            self.settled[place] = result
 
     def _settle_error(self, call: Call, reply: Any) -> None:
         """Decide what an error means for the writes of its call."""
@@ -135,6 +156,7 @@ class Round:
         match fault:
             case Fault.REFUSED:
                 self._refused = code
+                self._purpose = call.how.purpose
             case Fault.SCRIPT_MISSING if not call.load_script:
                 self.again.append(call._replace(load_script=True))
             case Fault.MOVED | Fault.ASK if call.node is None and (node := self._topology.redirected(reply)):
@@ -148,7 +170,7 @@ class Round:
                 self.again += [Call(call.how, call.first_place + n, [write]) for n, write in enumerate(call.writes)]
             case Fault.COMMAND:
                 self.settled[call.first_place] = CacheError(
-                    f"the cache refused to write key {call.writes[0].key!r} ({code})",
+                    f"the cache refused to {call.how.purpose.key_verb} key {call.writes[0].key!r} ({code})",
                     hint="Look at what that key and its guard hold.",
                 )
 

@@ -3,6 +3,10 @@
 Rule: a guard lies in the same slot as its cache key, and no two cache keys share one. So a key without a hash tag is
 wrapped into one (`~v:{users:42}`), a key with a hash tag keeps it (`~v:{acme}:42`), and the few keys for which neither
 works are refused.
+
+A lease, which the one reader that loads a missing key holds for a while, is the guard of the guard: the prefix once
+more (`~v:~v:{users:42}`). It lies in the same slot, and is no cache key's guard, because no cache key begins with the
+prefix.
 """
 
 from typing import Final
@@ -24,6 +28,11 @@ def guard_key(cache_key: str, prefix: str = DEFAULT_GUARD_PREFIX) -> str:
     if "}" not in cache_key and not cache_key.startswith(prefix) and cache_key:
         return f"{prefix}{{{cache_key}}}"
     return prefix + _with_hash_tag(cache_key, prefix)
+
+
+def lease_key(guard: str, prefix: str = DEFAULT_GUARD_PREFIX) -> str:
+    """The key of the lease beside a guard."""
+    return prefix + guard
 
 
 def _with_hash_tag(cache_key: str, prefix: str) -> str:

@@ -18,7 +18,7 @@ from ddb_cache_sync.core.changes import Change, LeftOut, Remove, Touch, Upsert, 
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.expiry import Expires, Expiry
-from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key, lease_key
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
 from ddb_cache_sync.core.lookups import LookupKey, check_apart
 from ddb_cache_sync.core.templates import Template
@@ -109,6 +109,23 @@ class Projection:
         self._plain: Final = mode == "replicate" and expiry is None and not self._transforms
 
     @property
+    def encoding(self) -> Encoding:
+        """The form in which items are stored."""
+        return self._encoding
+
+    def lease_key(self, guard: str) -> str:
+        """The key of the lease beside a guard of this projection."""
+        return lease_key(guard, self._guard_prefix)
+
+    def guard_key(self, cache_key: str) -> str:
+        """The key of the guard beside a cache key.
+
+        Raises:
+            RecordError: A cache key that can have no guard.
+        """
+        return guard_key(cache_key, self._guard_prefix)
+
+    @property
     def needs_old_images(self) -> bool:
         """Whether changes must come with their old images."""
         return bool(self.lookups)
@@ -160,19 +177,20 @@ class Projection:
         found = "an empty key" if key == "" else f"a {type(key).__name__}, not a str"
         raise RecordError(f"the key mapping gave {found}")
 
-    def write(self, cache_key: str, change: Change, now: float = 0.0) -> Write:
+    def write(self, cache_key: str, change: Change, now: float = 0.0, *, filling: bool = False) -> Write:
         """The write that brings this cache key to this change.
 
         Args:
             cache_key: What `cache_key` gave for the change.
             change: The change.
             now: Epoch seconds, for the expiry.
+            filling: The item was read to be put where the key is missing: so it is written in every mode.
 
         Raises:
             RecordError: The item can't be encoded, or the cache key can have no guard.
         """
         guard = guard_key(cache_key, self._guard_prefix)
-        if not isinstance(change, Upsert) or self.mode == "invalidate":
+        if not isinstance(change, Upsert) or (self.mode == "invalidate" and not filling):
             return Write(cache_key, guard, change.version, None, left_out=type(change) is LeftOut)
         if self._plain:
             value = self._encoded(change.item)
@@ -185,7 +203,7 @@ class Projection:
             change.version,
             value,
             expires_at_ms=None if value is None else expires.at_ms,
-            only_cached=self.mode == "refresh" and value is not None,
+            only_cached=self.mode == "refresh" and value is not None and not filling,
             left_out=left_out or (item is not None and value is None),
             notice=expires.notice,
         )

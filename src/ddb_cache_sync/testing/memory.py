@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ddb_cache_sync.cache.contract import WriteResult
+from ddb_cache_sync.cache.contract import ReadResult, WriteResult
 from ddb_cache_sync.cache.scripts import MOST_WORDS
+from ddb_cache_sync.core.fills import Claim, Claimed, ClaimState, Fill
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
@@ -15,9 +16,10 @@ from ddb_cache_sync.testing.events import DEFAULT_CREATED_AT, DEFAULT_STREAM_LAB
 
 @dataclass(slots=True)
 class MemoryCache:
-    """A cache in memory that keeps the contract of `Cache`.
+    """A cache in memory that keeps the contracts of `Cache` and `ReadableCache`.
 
-    Nothing expires by itself: delete a guard from `guards` to let it expire, and call `expire` for the values.
+    Nothing expires by itself: delete a guard from `guards` or a lease from `leases` to let it expire, and call `expire`
+    for the values.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -28,6 +30,8 @@ class MemoryCache:
     """The version last applied, by guard key."""
     words: dict[str, dict[str, tuple[Version, Write | None]]] = field(default_factory=dict)
     """By the guard key of a lookup key: the last word of each item, its version and what it claims (None: released)."""
+    leases: dict[str, str] = field(default_factory=dict)
+    """The tokens of readers that load missing keys, by lease key."""
     break_after: int | None = None
     """Breaks once, half-way through a write: its guard is set, its value is not. How many writes go well before that;
     None: never."""
@@ -43,6 +47,34 @@ class MemoryCache:
     def fill(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
         """See `Cache.fill`."""
         return [self._fill(write) for write in writes]
+
+    def read(self, keys: Sequence[str], kind: str, deadline: float | None = None) -> Sequence[ReadResult]:  # noqa: ARG002
+        """See `ReadableCache.read`."""
+        return [self.values.get(key) for key in keys]
+
+    def claim(self, claims: Sequence[Claim], deadline: float | None = None) -> Sequence[Claimed | CacheError]:  # noqa: ARG002
+        """See `ReadableCache.claim`."""
+        return [self._claim_key(claim) for claim in claims]
+
+    def fill_unmoved(self, fills: Sequence[Fill], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
+        """See `ReadableCache.fill_unmoved`."""
+        return [self._fill_unmoved(fill) for fill in fills]
+
+    def _claim_key(self, claim: Claim) -> Claimed:
+        if claim.key in self.values:
+            return Claimed(ClaimState.CACHED, "", "")
+        version = self.guards.get(claim.guard, "")
+        holder = self.leases.setdefault(claim.lease, claim.token)
+        return Claimed(ClaimState.GRANTED if holder == claim.token else ClaimState.BUSY, version, holder)
+
+    def _fill_unmoved(self, fill: Fill) -> WriteResult:
+        claim, write = fill.claim, fill.write
+        wanted = self.guards.get(claim.guard, "") == fill.version and claim.key not in self.values
+        if wanted:
+            self._put(write)
+        if self.leases.get(claim.lease) == claim.token:
+            del self.leases[claim.lease]
+        return APPLIED if wanted else STALE
 
     def _apply(self, write: Write) -> WriteResult:
         if write.owner is not None:

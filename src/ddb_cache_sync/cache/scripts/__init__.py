@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import NamedTuple, Self, TypeAlias
 
+from ddb_cache_sync.core.fills import Claim, Fill
 from ddb_cache_sync.core.writes import Write
 
 Command: TypeAlias = Sequence[str | bytes]
@@ -39,6 +40,8 @@ ASKING: Command = ("ASKING",)
 APPLY = Script.read("put", "apply")
 FILL = Script.read("put", "fill")
 LOOKUPS = Script.read("lookups")
+CLAIM = Script.read("claim")
+FILL_UNMOVED = Script.read("put", "fill_unmoved")
 
 MOST_WORDS = 64
 """How many items may have a word on one lookup key: attributes that so many share are no key."""
@@ -83,6 +86,19 @@ def fill_command(writes: Iterable[Write]) -> Command:
         keys += (write.guard, write.key)
         _add_put(arguments, write)
     return FILL.call(keys, arguments)
+
+
+def claim_command(claim: Claim) -> Command:
+    """Claim a missing key. Answers what it came to, what the guard holds, and the token of the lease's holder."""
+    return CLAIM.call((claim.guard, claim.key, claim.lease), (claim.token, str(claim.lease_ms)))
+
+
+def fill_unmoved_command(fill: Fill) -> Command:
+    """Store what was loaded where the guard is unmoved. Answers the position 1 if nothing was stored."""
+    claim = fill.claim
+    arguments: Arguments = [claim.token, fill.version]
+    _add_put(arguments, fill.write)
+    return FILL_UNMOVED.call((claim.guard, claim.key, claim.lease), arguments)
 
 
 def _add_put(arguments: Arguments, write: Write) -> None:
