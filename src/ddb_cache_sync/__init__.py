@@ -2,7 +2,7 @@
 
 from ddb_cache_sync.aws_lambda import apply_stream_event
 from ddb_cache_sync.cache.connect import connect
-from ddb_cache_sync.cache.contract import Cache
+from ddb_cache_sync.cache.contract import Cache, ReadableCache
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert
@@ -38,6 +38,7 @@ from ddb_cache_sync.errors import (
 )
 from ddb_cache_sync.observability import EmfMetrics, OpenTelemetrySpans, ReportLog
 from ddb_cache_sync.sync.hooks import ReportHook
+from ddb_cache_sync.sync.reader import CacheReader
 from ddb_cache_sync.sync.replicator import Replicator
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "BatchResponse",
     "Cache",
     "CacheError",
+    "CacheReader",
     "CacheSyncError",
     "CacheUnavailable",
     "Change",
@@ -69,6 +71,7 @@ __all__ = [
     "OpenTelemetrySpans",
     "Outcome",
     "Projection",
+    "ReadableCache",
     "RecordError",
     "Remove",
     "Replicator",

@@ -28,6 +28,8 @@ EXPIRY_PERMISSIONS = ("+pexpireat",)
 REFRESH_PERMISSIONS = ("+exists",)
 """In addition, for what not everybody uses."""
 LOOKUP_PERMISSIONS = ("+hgetall", "+hget", "+hexists", "+hset", "+hdel", "+get", "+pttl", "+persist", "+expire")
+READER_PERMISSIONS = ("+evalsha", "+script|load", "+get", "+set", "+del", "+exists")
+"""For a reader that fills what it misses."""
 CLUSTER_PERMISSIONS = ("+cluster|slots", "+command", "+asking")
 """In addition, on a cluster: to learn the slots, and to follow a slot that is being moved."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+import redis
 
 from ddb_cache_sync.cache.applier import RedisCache
 from ddb_cache_sync.cache.contract import ReadableCache
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from ddb_cache_sync.cache.contract import ReadResult, WriteResult
     from ddb_cache_sync.core.fills import Claim, Fill
     from ddb_cache_sync.errors import CacheError
+
+
+Readable: TypeAlias = redis.Redis | redis.RedisCluster | ReadableCache
+"""A client, or anything that keeps the contract of `ReadableCache`."""
 
 
 class _Key(NamedTuple):

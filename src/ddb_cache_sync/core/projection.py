@@ -113,6 +113,12 @@ class Projection:
         """The form in which items are stored."""
         return self._encoding
 
+    @property
+    def kind(self) -> str:
+        """What cache keys hold: `string` or `hash`."""
+        kind: str = getattr(self._encoding, "kind", "string")
+        return kind
+
     def lease_key(self, guard: str) -> str:
         """The key of the lease beside a guard of this projection."""
         return lease_key(guard, self._guard_prefix)

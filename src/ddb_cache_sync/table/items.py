@@ -26,7 +26,7 @@ BEFORE_ANY_CHANGE = Version.of(0, "0")
 _MOST_KEYS: Final = 100  # that BatchGetItem takes
 _ATTEMPTS: Final = 10
 _KEY_HINTS: Final = {
-    "ValidationException": "The key's attributes, or their types, are not those of the table: text for S, a number for N, "
+    "ValidationException": "The key's attributes, or their types, are not the table's: text for S, a number for N, "
     "bytes for B.",
 }
 
@@ -62,11 +62,11 @@ def get(client: DynamoDBClient, table: str, keys: Sequence[Mapping[str, Any]]) -
     try:
         if len(keys) == 1:
             item = client.get_item(TableName=table, Key=dict(keys[0]), ConsistentRead=True).get("Item")
-            return [item]
+            return [None if item is None else _own_attributes(item)]
         found: dict[Any, Mapping[str, Any]] = {}
         for start in range(0, len(keys), _MOST_KEYS):
             for item in _batch(client, table, keys[start : start + _MOST_KEYS]):
-                found[_identity(keys[0], item)] = item
+                found[_identity(keys[0], item)] = _own_attributes(item)
         return [found.get(_identity(key, key)) for key in keys]
     except AWS_ERRORS as error:
         raise translate(error, f"read items of table {table}", _KEY_HINTS) from None
@@ -79,12 +79,20 @@ def _batch(client: DynamoDBClient, table: str, keys: Sequence[Mapping[str, Any]]
         request: Any = {table: {"Keys": left, "ConsistentRead": True}}
         answer = client.batch_get_item(RequestItems=request)
         yield from answer["Responses"].get(table, [])
-        left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-        if not left:
+        unread = answer["UnprocessedKeys"].get(table)
+        if unread is None:
             return
+        left = unread["Keys"]
         # The answer holds 16 MB at most, or the table is throttled.
         time.sleep(full_jitter_seconds(attempt, random.random(), first_seconds=0.05, longest_seconds=2.0))  # noqa: S311 - jitter
     raise TableError(f"table {table} left {len(left)} keys unread", hint="It is throttled: look at its read capacity.")
+
+
+def _own_attributes(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The item without what global tables of version 2017.11.29 put on it, as a stream's record comes too."""
+    if "aws:rep:updatetime" not in item:
+        return item
+    return {name: value for name, value in item.items() if not name.startswith("aws:rep:")}
 
 
 def _identity(names: Iterable[str], item: Mapping[str, Any]) -> tuple[Any, ...]:
