@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from ddb_cache_sync import ConfigurationError, RecordError
-from ddb_cache_sync.core.guards import check_guard_prefix, guard_key
+from ddb_cache_sync.core.guards import check_guard_prefix, guard_key, lease_key
 
 cache_keys = st.one_of(
     st.lists(st.sampled_from(["{", "}", "a", "b", ":", "~v:", "é"]), max_size=7).map("".join),
@@ -88,3 +88,26 @@ def test_a_guard_prefix_has_no_braces(prefix: str) -> None:
     with pytest.raises(ConfigurationError, match="guard prefix"):
         check_guard_prefix(prefix)
     assert check_guard_prefix("~v:") == "~v:"
+
+
+def test_a_lease_is_the_guard_of_the_guard() -> None:
+    """The prefix once more."""
+    assert lease_key(guard_key("users:42")) == "~v:~v:{users:42}"
+    assert lease_key(guard_key("{acme}:42", "g"), "g") == "gg{acme}:42"
+
+
+@given(cache_keys, cache_keys, prefixes)
+def test_a_lease_is_nothing_else(cache_key: str, another: str, prefix: str) -> None:
+    """No cache key, no guard of any key, and the lease of no other key; it lies in the slot of its own."""
+    lease = lease_key(accepted(cache_key, prefix), prefix)
+    assert key_slot(lease.encode()) == key_slot(cache_key.encode())
+    assert accepted(another, prefix) not in (lease, another)
+    assert lease != another
+    assert (lease == lease_key(accepted(another, prefix), prefix)) == (cache_key == another)
+
+
+@given(cache_keys, prefixes)
+def test_no_cache_key_can_be_a_lease(cache_key: str, prefix: str) -> None:
+    """It would begin with the guard prefix, and such a key is refused."""
+    with pytest.raises(RecordError, match="begins with the guard prefix"):
+        guard_key(lease_key(accepted(cache_key, prefix), prefix), prefix)

@@ -138,6 +138,16 @@ def test_in_mode_refresh_a_value_is_written_where_the_key_exists() -> None:
     assert projection.write("k", REMOVE) == Write("k", "~v:{k}", VERSION, None)
 
 
+@pytest.mark.parametrize("mode", ["replicate", "invalidate", "refresh"])
+def test_what_a_reader_fills_in_is_written_in_every_mode(mode: Mode) -> None:
+    """Though a change would delete the key, or leave it missing; and it expires as ever."""
+    projection = Projection(mode=mode, expiry=Expiry(seconds=100, jitter=0))
+    assert projection.write("k", UPSERT, 1.0, filling=True) == Write(
+        "k", "~v:{k}", VERSION, b'{"id":"a","n":1}', expires_at_ms=101_000
+    )
+    assert Projection(mode=mode).write("k", UPSERT, filling=True) == Write("k", "~v:{k}", VERSION, b'{"id":"a","n":1}')
+
+
 @pytest.mark.parametrize("mode", ["replicate", "refresh"])
 def test_a_stream_without_new_images_serves_no_other_mode(mode: Mode) -> None:
     """No record of it could be applied, so it is not the record's fault."""

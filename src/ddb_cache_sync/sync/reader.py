@@ -132,13 +132,13 @@ class CacheReader:
             found, unfit = {}, {}
         for unread in unfit.values():
             loader.complain(unread)
+        missing = {key: each for key, each in wanted.items() if key not in found and key not in unfit}
         for among, load in (
-            (unfit.keys(), loader.from_table),
-            (wanted.keys() - found.keys() - unfit.keys(), loader.from_table if loader.rests else loader.load),
+            ({key: wanted[key] for key in unfit}, loader.from_table),
+            (missing, loader.from_table if loader.rests else loader.load),
         ):
-            missing = {key: wanted[key] for key in among}
-            if missing:
-                loaded = self._flights.load(missing, load)
+            if among:
+                loaded = self._flights.load(among, load)
                 found |= {key: None if value is None else self._decoded(key, value) for key, value in loaded.items()}
         return found
 

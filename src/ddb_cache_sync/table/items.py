@@ -61,8 +61,8 @@ def get(client: DynamoDBClient, table: str, keys: Sequence[Mapping[str, Any]]) -
     """
     try:
         if len(keys) == 1:
-            item = client.get_item(TableName=table, Key=dict(keys[0]), ConsistentRead=True).get("Item")
-            return [None if item is None else _own_attributes(item)]
+            only = client.get_item(TableName=table, Key=dict(keys[0]), ConsistentRead=True).get("Item")
+            return [None if only is None else _own_attributes(only)]
         found: dict[Any, Mapping[str, Any]] = {}
         for start in range(0, len(keys), _MOST_KEYS):
             for item in _batch(client, table, keys[start : start + _MOST_KEYS]):
