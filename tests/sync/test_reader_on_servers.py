@@ -96,7 +96,10 @@ def test_fifty_threads_of_two_processes_that_miss_one_key_make_one_read(
 
 
 class SharedTable:
-    """A table in memory that threads change and read, its stream included; consistent as DynamoDB's reads are."""
+    """A table in memory that threads change and read, its stream included; consistent as DynamoDB's reads are.
+
+    What was read takes a moment to arrive, so that changes overtake it.
+    """
 
     def __init__(self) -> None:
         self.table = MemoryTable()
@@ -110,14 +113,24 @@ class SharedTable:
                 self.table.remove(id=identity)
 
     def get_item(self, **request: Any) -> dict[str, Any]:
-        with self.lock:
-            item = self.table.items.get((request["Key"]["id"]["S"],))
-            return {} if item is None else {"Item": attributes(item)}
+        item = self._item(request["Key"])
+        self._arrive()
+        return {} if item is None else {"Item": item}
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
         [(name, asked)] = request["RequestItems"].items()
-        found = [self.get_item(Key=key).get("Item") for key in asked["Keys"]]
+        found = [self._item(key) for key in asked["Keys"]]
+        self._arrive()
         return {"Responses": {name: [item for item in found if item is not None]}, "UnprocessedKeys": {}}
+
+    def _item(self, key: Any) -> Any:
+        with self.lock:
+            item = self.table.items.get((key["id"]["S"],))
+            return None if item is None else attributes(item)
+
+    @staticmethod
+    def _arrive() -> None:
+        threading.Event().wait(random.random() / 200)
 
 
 @pytest.fixture(params=["one server", pytest.param("cluster", marks=pytest.mark.xdist_group("cluster"))])
@@ -133,39 +146,42 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize("mode", ["replicate", "invalidate", "refresh"])
 def test_nothing_stale_is_left_by_a_writer_two_appliers_and_four_readers(url: str, mode: Mode) -> None:
-    """The appliers deliver late, twice and in any order; in the end each item is the newest, or missing."""
+    """The appliers take turns, and deliver out of order and some twice; in the end each item is the newest, or missing.
+
+    Not all of them twice: a removal that comes again would mend what a reader had spoilt.
+    """
     shared = SharedTable()
-    identities = [str(number) for number in range(4)]
+    identities = [str(number) for number in range(60)]
     done = threading.Event()
     found = [0] * 4
 
     def write() -> None:
         moment = threading.Event()
-        for number in range(1500):
+        for number in range(800):
             shared.change(random.choice(identities), number)
-            while min(found) < number / 5:  # everybody gets a turn
-                moment.wait(0.001)
+            moment.wait(0.001)  # or it would be done before anybody has read
         done.set()
 
-    def apply(seed: int) -> None:
-        chance = random.Random(seed)
+    def apply(turn: int) -> None:
+        chance = random.Random(turn)
         replicator = Replicator(connect(url), keys=KEYS, mode=mode)
         delivered = 0
         while not (done.is_set() and delivered == len(shared.table.records)):
             records = shared.table.records[delivered : delivered + chance.randint(1, 40)]
+            mixed = [each for place, each in enumerate(records, delivered) if place % 2 == turn]
             delivered += len(records)
-            again = chance.choices(shared.table.records[:delivered], k=10) if delivered else []
-            mixed = [*records, *again]
+            again = chance.choices(shared.table.records[:delivered], k=2) if delivered else []
+            mixed += again
             chance.shuffle(mixed)
             assert not replicator.apply(mixed).failures
 
     def read(number: int) -> None:
         reading = reader(url, shared, mode)
-        while not done.is_set():
+        while not (done.is_set() and found[number]):
             found[number] += len(reading.get_many(identities))
             found[number] += reading.get(random.choice(identities)) is not None
 
-    run_together([write, lambda: apply(1), lambda: apply(2), *(partial(read, number) for number in range(4))])
+    run_together([write, lambda: apply(0), lambda: apply(1), *(partial(read, number) for number in range(4))])
     with connect(url) as client:
         for identity in identities:
             value = cast("bytes | None", client.get(f"users:{identity}"))
