@@ -2,7 +2,7 @@
 
 import pytest
 
-from ddb_cache_sync import ConfigurationError, Replicator
+from ddb_cache_sync import ConfigurationError, Image, ItemKey, Replicator, Upsert, Version
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.settings import PREFIX, Settings
 
@@ -21,6 +21,9 @@ def test_each_setting_is_a_variable() -> None:
             "DDB_CACHE_SYNC_REDIS_URL": URL,
             "DDB_CACHE_SYNC_KEY_TEMPLATE": "users:{id}",
             "DDB_CACHE_SYNC_ENCODING": "json",
+            "DDB_CACHE_SYNC_MODE": "refresh",
+            "DDB_CACHE_SYNC_TTL_ATTRIBUTE": "expires_at",
+            "DDB_CACHE_SYNC_VALUE_TTL_SECONDS": "3600",
             "DDB_CACHE_SYNC_GUARD_PREFIX": "guard:",
             "DDB_CACHE_SYNC_GUARD_TTL_SECONDS": "60",
             "DDB_CACHE_SYNC_STREAM_LABEL": "2025-04-23T13:37:16.991",
@@ -31,6 +34,7 @@ def test_each_setting_is_a_variable() -> None:
     assert settings.redis_url is not None
     assert settings.redis_url.get_secret_value() == URL
     assert (settings.key_template, settings.encoding) == ("users:{id}", "json")
+    assert (settings.mode, settings.ttl_attribute, settings.value_ttl_seconds) == ("refresh", "expires_at", 3600)
     assert (settings.guard_prefix, settings.guard_ttl_seconds) == ("guard:", 60)
     assert (settings.stream_label, settings.deadline_margin_ms) == ("2025-04-23T13:37:16.991", 0)
     assert settings.metrics == ("emf", "log")
@@ -76,6 +80,9 @@ def test_a_variable_like_no_other_lists_what_there_is() -> None:
     ("name", "value"),
     [
         ("ENCODING", "SECRET"),
+        ("MODE", "SECRET"),
+        ("VALUE_TTL_SECONDS", "SECRET"),
+        ("VALUE_TTL_SECONDS", "0"),
         ("GUARD_TTL_SECONDS", "SECRET"),
         ("GUARD_TTL_SECONDS", "0"),
         ("GUARD_TTL_SECONDS", "1.5"),
@@ -130,6 +137,22 @@ def test_a_setting_that_can_not_be_right_is_refused_before_any_record(name: str,
     settings = read(**{"REDIS_URL": "redis://localhost", name: value})
     with pytest.raises(ConfigurationError, match=f"{problem}(?!.*SECRET)"):
         settings.replicator()
+
+
+def test_mode_and_expiry_reach_the_writes() -> None:
+    """The command line's dry run shows them too."""
+    upsert = Upsert(
+        ItemKey("T", Image({"id": {"S": "1"}})),
+        Version.of(1, "1"),
+        Image({"id": {"S": "1"}, "expires_at": {"N": "2000"}}),
+    )
+    settings = read(MODE="refresh", TTL_ATTRIBUTE="expires_at", VALUE_TTL_SECONDS="10")
+    write = settings.projection().write("k", upsert, now=1000.0)
+    assert write.only_cached
+    assert write.expires_at_ms is not None
+    assert 1_009_000 <= write.expires_at_ms <= 1_010_000
+    assert read(TTL_ATTRIBUTE="expires_at").projection().write("k", upsert, 1000.0).expires_at_ms == 2_000_000
+    assert read(MODE="invalidate").projection().write("k", upsert).value is None
 
 
 def test_a_replicator_needs_a_cache() -> None:

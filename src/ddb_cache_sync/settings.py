@@ -15,7 +15,7 @@ from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.config import EncodingName, RouteSettings, listed, refuse, router, toml_table
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
-from ddb_cache_sync.core.projection import Router
+from ddb_cache_sync.core.projection import Mode, Router
 from ddb_cache_sync.core.routing import Unmatched
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.hooks import ReportHook
@@ -62,6 +62,13 @@ class Settings(BaseModel):
     """The key template, such as `users:{id}`. None: the table's name and its primary key (`table_keys`)."""
     encoding: EncodingName = "json"
     """The form in which items are stored, as `encoding_named` takes it."""
+    mode: Mode = "replicate"
+    """What an upsert does: `replicate` writes the value, `invalidate` deletes the key, `refresh` writes the value where
+    the key exists."""
+    ttl_attribute: str | None = None
+    """The table's TTL attribute: values expire with their items. None: it plays no part."""
+    value_ttl_seconds: Annotated[int, Field(ge=1)] | None = None
+    """The longest time that a value stays after the change that wrote it, seconds. None: as long as the item."""
     unmatched: Unmatched = "refuse"
     """What becomes of an item that no route holds: `refuse` makes a poison record, `ignore` leaves it out."""
     routes: Annotated[tuple[RouteSettings, ...], BeforeValidator(listed), Field(min_length=1)] = ()

@@ -9,9 +9,19 @@ import pytest
 import redis
 from tests.docs.markdown import ROOT, marked
 
-from ddb_cache_sync import CacheError, Expiry, HashEncoding, LookupKey, Outcome, Replicator, Version, connect
+from ddb_cache_sync import (
+    CacheError,
+    CacheReader,
+    Expiry,
+    HashEncoding,
+    LookupKey,
+    Outcome,
+    Replicator,
+    Version,
+    connect,
+)
 from ddb_cache_sync.cache.applier import cache_of
-from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key, lease_key
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.local.embedded import embedded_cluster
 from ddb_cache_sync.testing import stream_record
@@ -22,7 +32,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 PAGE = ROOT / "docs" / "how-to" / "permissions.md"
-APPLY, FILL, CLUSTER = (marked(PAGE, f"acl: {name}").split() for name in ("apply", "fill", "cluster"))
+APPLY, FILL, READER, PLAIN_READER, CLUSTER = (
+    marked(PAGE, f"acl: {name}").split() for name in ("apply", "fill", "reader", "plain reader", "cluster")
+)
 
 EXTRAS = {
     name: row.split("`")[-2].split()
@@ -84,6 +96,32 @@ def fills(url: str) -> bool:
             return list(cache_of(client, DEFAULT_GUARD_TTL_SECONDS).fill([write], time.monotonic() + 1)) == [
                 Outcome.APPLIED
             ]
+        except CacheError:
+            return False
+
+
+class OneItemTable:
+    """A table's client that has one item, as far as a reader uses it."""
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        return {"Item": request["Key"]} if request["Key"] == {"id": {"S": "1"}} else {}
+
+
+def misses_and_hits(url: str) -> bool:
+    """Does a reader fill what it misses, find it again, and leave no lease."""
+    with connect(url) as client:
+        reader = CacheReader(client, "users", table_client=cast("Any", OneItemTable()), key_name="id")
+        try:
+            return [reader.get(identity) for identity in ("1", "2", "1")] == [{"id": "1"}, None, {"id": "1"}]
+        except CacheError:
+            return False
+
+
+def reads(url: str) -> bool:
+    """Does a reader without a table read."""
+    with connect(url) as client:
+        try:
+            return CacheReader(client, "users", key_name="id").get("1") is None
         except CacheError:
             return False
 
@@ -160,7 +198,21 @@ def test_what_not_everybody_uses_needs_what_the_page_adds_and_no_less(
             assert not succeeds([*APPLY, *(each for each in EXTRAS[use] if each != left_out)]), left_out
 
 
-@pytest.mark.parametrize(("permissions", "work"), [(APPLY, applies), (FILL, fills)], ids=["apply", "fill"])
+@pytest.mark.parametrize(
+    ("permissions", "work"), [(READER, misses_and_hits), (PLAIN_READER, reads)], ids=["filling", "plain"]
+)
+def test_a_reader_needs_what_the_page_says_and_no_less(
+    redis_client: redis.Redis, redis_url: str, permissions: list[str], work: Callable[[str], bool]
+) -> None:
+    """On one server."""
+    assert_smallest(attempt(redis_url, [redis_client], work), permissions)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "work"),
+    [(APPLY, applies), (FILL, fills), (READER, misses_and_hits), (PLAIN_READER, reads)],
+    ids=["apply", "fill", "reader", "plain reader"],
+)
 def test_a_cluster_needs_what_the_page_adds_and_no_less(
     cluster: tuple[str, list[redis.Redis]], permissions: list[str], work: Callable[[str], bool]
 ) -> None:
@@ -174,11 +226,11 @@ def test_a_cluster_needs_what_the_page_adds_and_no_less(
 
 def test_the_pattern_for_hash_tags_matches_keys_and_guards(redis_client: redis.Redis) -> None:
     """Of keys that have a hash tag of their own."""
-    assert "write `~{* ~~v:{*`" in PAGE.read_text(encoding="utf-8")
+    assert "write `~{* ~~v:{*`, and for readers that fill `~~v:~v:{*` too" in PAGE.read_text(encoding="utf-8")
     key = "{acme}:42"
-    command(redis_client, "ACL", "SETUSER", "app", "reset", "on", "nopass", "+set", "~{*", "~~v:{*")
+    command(redis_client, "ACL", "SETUSER", "app", "reset", "on", "nopass", "+set", "~{*", "~~v:{*", "~~v:~v:{*")
     try:
-        for touched in (key, guard_key(key)):
+        for touched in (key, guard_key(key), lease_key(guard_key(key))):
             assert command(redis_client, "ACL", "DRYRUN", "app", "SET", touched, "v") == b"OK"
     finally:
         redis_client.acl_deluser("app")

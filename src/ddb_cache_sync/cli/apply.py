@@ -1,6 +1,7 @@
 """`ddb-cache-sync apply EVENT.json`: apply an event file to a cache, or show what it would do."""
 
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,7 +45,7 @@ def apply(
     chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
     records = event_records(_read(event))
     if dry_run:
-        previews = preview(records, chosen.router(), chosen.stream_label_ms)
+        previews = preview(records, chosen.router(), chosen.stream_label_ms, now=time.time())
         _show_previews(previews, as_json=as_json)
         failed = any(each.action == "refused" for each in previews)
     else:

@@ -28,8 +28,16 @@ class Preview(NamedTuple):
     """Why it is refused."""
 
 
-def preview(records: Sequence[Any], router: Router, stream_label_ms: int | None = None) -> list[Preview]:
+def preview(
+    records: Sequence[Any], router: Router, stream_label_ms: int | None = None, *, now: float = 0.0
+) -> list[Preview]:
     """What each record would do to each cache key, in the order of the batch; the guard's word is not asked.
+
+    Args:
+        records: As the event has them.
+        router: What makes writes of changes.
+        stream_label_ms: Put in place of the stream's own creation time (epoch ms). None: the stream's own.
+        now: Epoch seconds, for the expiry.
 
     Raises:
         ConfigurationError: The projection can't be right for these records.
@@ -37,7 +45,7 @@ def preview(records: Sequence[Any], router: Router, stream_label_ms: int | None 
     batch = Batch(records, router, stream_label_ms)
     numbers = [sequence_number_of(record) for record in records]
     previews: defaultdict[int, list[Preview]] = defaultdict(list)
-    for write in batch.writes():
+    for write in batch.writes(now):
         newest, *older = batch.written[-1].delivered
         action: Literal["set", "delete"] = "delete" if write.value is None else "set"
         previews[newest.place].append(Preview(numbers[newest.place], action, write.key, write.version, write.value))
