@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ from tests.cli.programs import COMMAND, Program
 
 from ddb_cache_sync import KeyTemplate, Replicator, decode_stream_event
 from ddb_cache_sync.core.transforms import check_transforms
+from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
 from ddb_cache_sync.settings import Settings
 from ddb_cache_sync.table.clients import StaticCredentials, dynamodb_client
 from ddb_cache_sync.table.items import scan
@@ -173,6 +175,45 @@ def test_the_configuration_file_is_right_and_routes() -> None:
     report = Replicator(cache, router).apply([opened, closed])
     assert (report.applied, report.filtered) == (1, 1)
     assert cache.values == {"order:u1:1745415436": b'{"createdAt":1745415436,"status":"open","userId":"u1"}'}
+
+
+@pytest.mark.servers
+def test_the_reader_fills_what_it_misses(redis_client: redis.Redis, redis_url: str, dynamodb: EmbeddedDynamoDB) -> None:
+    """Run as a program; the second time from the cache."""
+    client = dynamodb.client()
+    create_demo_table(client, "examples")
+    client.put_item(TableName="examples", Item={"id": {"S": "1"}, "name": {"S": "Ada"}})
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, str(EXAMPLES / "reader.py"), "examples", "1", "2"],
+            env={**os.environ, **dynamodb.environment, "DDB_CACHE_SYNC_REDIS_URL": redis_url},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        assert run.stdout == "{'id': '1', 'name': 'Ada'}\nNone\n"
+        client.delete_item(TableName="examples", Key={"id": {"S": "1"}})
+    assert redis_client.get("examples:1") == b'{"id":"1","name":"Ada"}'
+
+
+@pytest.mark.servers
+def test_what_has_expired_is_gone_and_what_is_odd_is_logged(
+    redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A session in seconds, one in milliseconds."""
+    monkeypatch.setenv("DDB_CACHE_SYNC_REDIS_URL", redis_url)
+    module = imported(EXAMPLES / "expiry.py")
+    soon = int(time.time()) + 60
+    records = [
+        stream_record({"id": "1"}, {"id": "1", "expires_at": soon}, sequence_number=1, table="sessions"),
+        stream_record({"id": "2"}, {"id": "2", "expires_at": soon * 1000}, sequence_number=2, table="sessions"),
+    ]
+    assert module.handler({"Records": records}, None) == {"batchItemFailures": []}
+    assert 0 < redis_client.ttl("sessions:1") <= 60
+    assert 60 < redis_client.ttl("sessions:2") <= 86_400
+    assert "record 2: expires_at: a time to live past the year 3000" in caplog.text
 
 
 def test_readme_shows_the_example() -> None:

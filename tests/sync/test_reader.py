@@ -399,13 +399,13 @@ class Elsewhere(MemoryCache):
         self.then = [*then]
         self.claims = 0
 
-    def _claim(self, claim: Claim) -> Claimed:
+    def _claim_key(self, claim: Claim) -> Claimed:
         if self.claims == 0:
             self.leases[claim.lease] = "other"
         elif self.then:
             self.then.pop(0)(self, claim)
         self.claims += 1
-        return super()._claim(claim)
+        return super()._claim_key(claim)
 
 
 def nothing(cache: MemoryCache, claim: Claim) -> None:

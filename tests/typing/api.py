@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal, assert_never, assert_type
 
 import redis
+from mypy_boto3_dynamodb import DynamoDBClient
 from pydantic import BaseModel
 
 from ddb_cache_sync import (
@@ -12,6 +14,7 @@ from ddb_cache_sync import (
     BatchResponse,
     Cache,
     CacheError,
+    CacheReader,
     CacheSyncError,
     CacheUnavailable,
     Change,
@@ -28,6 +31,7 @@ from ddb_cache_sync import (
     OpenTelemetrySpans,
     Outcome,
     Projection,
+    ReadableCache,
     RecordError,
     Remove,
     Replicator,
@@ -85,6 +89,14 @@ hook: ReportHook = counted
 metrics = EmfMetrics("Shop", service="users", dimensions={"stage": "prod"}, write=print)
 Replicator(redis.Redis(), on_report=[ReportLog(), metrics, OpenTelemetrySpans(), hook])
 Replicator(redis.Redis(), on_report=ReportLog())
+
+
+def reading(client: DynamoDBClient, cache: ReadableCache) -> list[Any]:
+    """Keys as mappings, and as values alone."""
+    reader = CacheReader(redis.Redis(), "users", table_client=client, key_name="id", mode="invalidate")
+    CacheReader(cache, "users", Projection(KeyTemplate("users:{id}")), lease_seconds=1.0, cache_seconds=0.5)
+    assert_type(reader.get_many([{"id": "42", "n": 7}, {"id": Decimal(1)}, {"id": b"1"}]), list[Any])
+    return [reader.get("42"), reader.get(7), reader.get({"id": "42"})]
 
 
 class Context:

@@ -10,8 +10,8 @@ Rules:
 """
 
 import logging
+import os
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -122,7 +122,7 @@ class Loader:
             RecordError: An item that can't be encoded.
             CacheError: The cache refuses us.
         """
-        load = _Load(wanted, uuid.uuid4().hex, self._waits.monotonic() + self._lease_seconds)
+        load = _Load(wanted, os.urandom(16).hex(), self._waits.monotonic() + self._lease_seconds)
         try:
             while load.pending:
                 self._round(load)
