@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+import ddb_cache_sync
+from ddb_cache_sync import connect
 from ddb_cache_sync.cache.backoff import Backoff
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    import pytest
     import redis
 
 LABEL = 1_745_415_436_991
@@ -90,6 +94,16 @@ class WatchedBackoff:
     def backoff(self) -> Backoff:
         """Give the waits themselves."""
         return Backoff(monotonic=self.monotonic, sleep=self.sleep, fraction=lambda: 1.0)
+
+
+@contextlib.contextmanager
+def closing_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close, in the end, what code that was written for readers has connected to by `connect`."""
+    with contextlib.ExitStack() as stack:
+        monkeypatch.setattr(
+            ddb_cache_sync, "connect", lambda *args, **kwargs: stack.enter_context(connect(*args, **kwargs))
+        )
+        yield
 
 
 def limit(server: redis.Redis, permissions: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import boto3
 import pytest
 import redis
+from tests.cache.support import closing_connections
 from tests.docs.markdown import ROOT, code_span, marked, rows
 
 from ddb_cache_sync import CacheReader, Expiry, Image
@@ -41,7 +42,8 @@ def test_the_readers_code_runs(
     for name, value in dynamodb.environment.items():
         monkeypatch.setenv(name, value)
     try:
-        names = run(marked(READING, "run: with a table and a cache"), redis_url)
+        with closing_connections(monkeypatch):
+            names = run(marked(READING, "run: with a table and a cache"), redis_url)
     finally:
         client.delete_table(TableName="users")
     assert names["user"] == {"id": "42"}
@@ -76,11 +78,12 @@ def test_the_scripts_that_the_page_names_are_there() -> None:
 
 
 @pytest.mark.servers
-def test_the_expirys_code_runs(redis_client: redis.Redis, redis_url: str) -> None:
+def test_the_expirys_code_runs(redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A session expires with its item."""
-    replicator = run(marked(EXPIRY, "run: with an event"), redis_url)["replicator"]
     item = {"id": "1", "expires_at": int(time.time()) + 60}
-    replicator.apply([stream_record({"id": "1"}, item, sequence_number=1, table="sessions")])
+    with closing_connections(monkeypatch):
+        replicator = run(marked(EXPIRY, "run: with an event"), redis_url)["replicator"]
+        replicator.apply([stream_record({"id": "1"}, item, sequence_number=1, table="sessions")])
     assert 0 < redis_client.ttl("sessions:1") <= 60
 
 

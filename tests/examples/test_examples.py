@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 import redis
+from tests.cache.support import closing_connections
 from tests.cli.programs import COMMAND, Program
 
 from ddb_cache_sync import KeyTemplate, Replicator, decode_stream_event
@@ -204,13 +205,14 @@ def test_what_has_expired_is_gone_and_what_is_odd_is_logged(
 ) -> None:
     """A session in seconds, one in milliseconds."""
     monkeypatch.setenv("DDB_CACHE_SYNC_REDIS_URL", redis_url)
-    module = imported(EXAMPLES / "expiry.py")
     soon = int(time.time()) + 60
     records = [
         stream_record({"id": "1"}, {"id": "1", "expires_at": soon}, sequence_number=1, table="sessions"),
         stream_record({"id": "2"}, {"id": "2", "expires_at": soon * 1000}, sequence_number=2, table="sessions"),
     ]
-    assert module.handler({"Records": records}, None) == {"batchItemFailures": []}
+    with closing_connections(monkeypatch):
+        module = imported(EXAMPLES / "expiry.py")
+        assert module.handler({"Records": records}, None) == {"batchItemFailures": []}
     assert 0 < redis_client.ttl("sessions:1") <= 60
     assert 60 < redis_client.ttl("sessions:2") <= 86_400
     assert "record 2: expires_at: a time to live past the year 3000" in caplog.text

@@ -1,5 +1,6 @@
 """The reader on real servers: many threads and processes, changes at the same time, a cache that goes away."""
 
+import contextlib
 import json
 import multiprocessing
 import random
@@ -44,23 +45,24 @@ class Counted:
         return getattr(self._client, name)
 
 
-def reader(url: str, client: Any, mode: Mode = "invalidate") -> CacheReader:
-    return CacheReader(connect(url), "misses", keys=KEYS, mode=mode, table_client=client, key_name="id")
+@contextlib.contextmanager
+def reader(url: str, client: Any, mode: Mode = "invalidate") -> Iterator[CacheReader]:
+    with connect(url) as cache:
+        yield CacheReader(cache, "misses", keys=KEYS, mode=mode, table_client=client, key_name="id")
 
 
 def read_in_threads(url: str, dynamodb: EmbeddedDynamoDB, threads: int, start: Barrier, rounds: int) -> int:
     """Read an item from many threads at once, as one process of several; how often the table was read."""
     client = Counted(dynamodb.client())
-    reading = reader(url, client)
-    reading.get("warm")
     together = threading.Barrier(threads)
-    client.reads = 0
 
     def read(number: int) -> bool:
         together.wait()
         return bool(reading.get(str(number)) == {"id": str(number), "name": "Ada"})
 
-    with ThreadPoolExecutor(threads) as pool:
+    with reader(url, client) as reading, ThreadPoolExecutor(threads) as pool:
+        reading.get("warm")
+        client.reads = 0
         for number in range(rounds):
             start.wait()
             assert all(pool.map(read, [number] * threads))
@@ -164,7 +166,10 @@ def test_nothing_stale_is_left_by_a_writer_two_appliers_and_four_readers(url: st
 
     def apply(turn: int) -> None:
         chance = random.Random(turn)
-        replicator = Replicator(connect(url), keys=KEYS, mode=mode)
+        with connect(url) as client:
+            deliver(chance, turn, Replicator(client, keys=KEYS, mode=mode))
+
+    def deliver(chance: random.Random, turn: int, replicator: Replicator) -> None:
         delivered = 0
         while not (done.is_set() and delivered == len(shared.table.records)):
             records = shared.table.records[delivered : delivered + chance.randint(1, 40)]
@@ -176,17 +181,18 @@ def test_nothing_stale_is_left_by_a_writer_two_appliers_and_four_readers(url: st
             assert not replicator.apply(mixed).failures
 
     def read(number: int) -> None:
-        reading = reader(url, shared, mode)
-        while not (done.is_set() and found[number]):
-            found[number] += len(reading.get_many(identities))
-            found[number] += reading.get(random.choice(identities)) is not None
+        with reader(url, shared, mode) as reading:
+            while not (done.is_set() and found[number]):
+                found[number] += len(reading.get_many(identities))
+                found[number] += reading.get(random.choice(identities)) is not None
 
     run_together([write, lambda: apply(0), lambda: apply(1), *(partial(read, number) for number in range(4))])
     with connect(url) as client:
         for identity in identities:
             value = cast("bytes | None", client.get(f"users:{identity}"))
             assert value is None or json.loads(value) == shared.table.items.get((identity,))
-    everything = reader(url, shared, mode).get_many(identities)
+    with reader(url, shared, mode) as reading:
+        everything = reading.get_many(identities)
     assert everything == [shared.table.items.get((identity,)) for identity in identities]
 
 
