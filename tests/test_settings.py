@@ -4,6 +4,7 @@ import pytest
 
 from ddb_cache_sync import ConfigurationError, Image, ItemKey, Replicator, Upsert, Version
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.settings import PREFIX, Settings
 
 URL = "rediss://user:SECRET@my-cache:6379"
@@ -146,13 +147,17 @@ def test_mode_and_expiry_reach_the_writes() -> None:
         Version.of(1, "1"),
         Image({"id": {"S": "1"}, "expires_at": {"N": "2000"}}),
     )
-    settings = read(MODE="refresh", TTL_ATTRIBUTE="expires_at", VALUE_TTL_SECONDS="10")
-    write = settings.projection().write("k", upsert, now=1000.0)
+
+    def write_with(now: float = 0.0, **variables: str) -> Write:
+        [(projection, change)] = read(**variables).router().routed(upsert)
+        return projection.write("k", change, now)
+
+    write = write_with(1000.0, MODE="refresh", TTL_ATTRIBUTE="expires_at", VALUE_TTL_SECONDS="10")
     assert write.only_cached
     assert write.expires_at_ms is not None
     assert 1_009_000 <= write.expires_at_ms <= 1_010_000
-    assert read(TTL_ATTRIBUTE="expires_at").projection().write("k", upsert, 1000.0).expires_at_ms == 2_000_000
-    assert read(MODE="invalidate").projection().write("k", upsert).value is None
+    assert write_with(1000.0, TTL_ATTRIBUTE="expires_at").expires_at_ms == 2_000_000
+    assert write_with(MODE="invalidate").value is None
 
 
 def test_a_replicator_needs_a_cache() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -75,9 +76,10 @@ def read_in_process(results: Any, *arguments: Any) -> None:
 
 @pytest.mark.timeout(120)
 def test_fifty_threads_of_two_processes_that_miss_one_key_make_one_read(
-    redis_client: redis.Redis, redis_url: str, dynamodb: EmbeddedDynamoDB
+    redis_client: redis.Redis, redis_url: str, dynamodb: EmbeddedDynamoDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten keys, one after the other: ten reads."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # the processes import this file by its name
     rounds = 10
     client = dynamodb.client()
     create_demo_table(client, "misses")
