@@ -20,7 +20,8 @@ from ddb_cache_sync.local.event_source_mapping import (
     Pace,
 )
 from ddb_cache_sync.local.failure_destination import FolderDestination
-from ddb_cache_sync.table.streams import Backoff, StartingPosition
+from ddb_cache_sync.table.retries import Backoff
+from ddb_cache_sync.table.streams import StartingPosition
 
 if TYPE_CHECKING:
     from collections.abc import Callable

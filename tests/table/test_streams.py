@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from ddb_cache_sync.errors import ConfigurationError, TableError
 from ddb_cache_sync.table.lineage import Shard
-from ddb_cache_sync.table.streams import Backoff, StartingPosition, StreamReader
+from ddb_cache_sync.table.retries import Backoff
+from ddb_cache_sync.table.streams import StartingPosition, StreamReader
 
 ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/T/stream/2025-04-23T13:37:16.991"
 

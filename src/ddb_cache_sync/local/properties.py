@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ddb_cache_sync.errors import ConfigurationError
-from ddb_cache_sync.table.streams import Backoff, StartingPosition
+from ddb_cache_sync.table.retries import Backoff
+from ddb_cache_sync.table.streams import StartingPosition
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.local.failure_destination import FailureDestination
     from ddb_cache_sync.local.invocation import LocalFunction
     from ddb_cache_sync.local.properties import EventSourceMappingProperties
-    from ddb_cache_sync.table.streams import Backoff
+    from ddb_cache_sync.table.retries import Backoff
 
 logger = logging.getLogger(__name__)
 

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
+from botocore.exceptions import ClientError
 
-from ddb_cache_sync.core.backoff import full_jitter_seconds
 from ddb_cache_sync.errors import TableError
 from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, translate
 from ddb_cache_sync.table.lineage import Shard
+from ddb_cache_sync.table.retries import DEFAULT_BACKOFF, TRANSIENT_CODES, Backoff, is_transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,18 +45,6 @@ logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-_TRANSIENT = frozenset(
-    {
-        "InternalFailure",
-        "InternalServerError",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "Throttling",
-        "ThrottlingException",
-    }
-)
 _ANSWERED_BY_READERS = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException"})
 _HINTS = {
     "ResourceNotFoundException": (
@@ -65,7 +53,7 @@ _HINTS = {
     ),
     "AccessDeniedException": "Allow dynamodb:DescribeStream, GetShardIterator and GetRecords on the stream's ARN.",
     "ParamValidationError": "Check the stream's ARN.",
-    **dict.fromkeys(_TRANSIENT, "Read slower, or from fewer places."),
+    **dict.fromkeys(TRANSIENT_CODES, "Read slower, or from fewer places."),
 }
 
 
@@ -74,23 +62,6 @@ class StartingPosition(StrEnum):
 
     TRIM_HORIZON = "TRIM_HORIZON"
     LATEST = "LATEST"
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Exponential backoff with full jitter: a random wait between zero and a limit that doubles each time.
-
-    Attributes:
-        base_seconds: The limit of the first wait.
-        cap_seconds: What the limit never exceeds.
-    """
-
-    base_seconds: float = 0.05
-    cap_seconds: float = 5.0
-
-    def seconds(self, attempt: int, fraction: float) -> float:
-        """The wait before attempt number `attempt + 1`; `fraction` is the random number, 0 to 1."""
-        return full_jitter_seconds(attempt, fraction, first_seconds=self.base_seconds, longest_seconds=self.cap_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +102,7 @@ class StreamReader:
         stream_arn: str,
         *,
         wait: Callable[[float], bool | None] = time.sleep,
-        backoff: Backoff = Backoff(),
+        backoff: Backoff = DEFAULT_BACKOFF,
         attempts: int = 8,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -191,7 +162,7 @@ class StreamReader:
             except AWS_ERRORS as error:
                 if error_code(error) in _ANSWERED_BY_READERS:
                     raise
-                if not _is_transient(error) or self._gives_up(attempt):
+                if not is_transient(error) or self._gives_up(attempt):
                     raise translate(error, f"call {operation} on {self.stream_arn}", _HINTS) from None
 
     def _describe_page(self, request: DescribeStreamInputTypeDef) -> StreamDescriptionTypeDef:
@@ -288,11 +259,6 @@ class ShardReader:
         )
         self.last_sequence_number = None
         self._position = StartingPosition.TRIM_HORIZON
-
-
-def _is_transient(error: Exception) -> bool:
-    """Can the same request succeed a little later."""
-    return isinstance(error, ConnectionError | HTTPClientError) or error_code(error) in _TRANSIENT
 
 
 def _shard(listed: ShardTypeDef) -> Shard:
