@@ -31,7 +31,7 @@ _SERVICE: Final = re.compile(r"aws:[a-z0-9-]{1,32}").fullmatch
 _TTL_PRINCIPAL: Final = "dynamodb.amazonaws.com"
 _WITHOUT_NEW_IMAGE: Final = ("KEYS_ONLY", "OLD_IMAGE")
 _LEGACY_PREFIX: Final = "aws:rep:"
-_LEGACY_MARK: Final = "aws:rep:updatetime"
+LEGACY_MARK: Final = "aws:rep:updatetime"
 """Global tables of version 2017.11.29 put this and two more on each item."""
 
 
@@ -217,8 +217,8 @@ def _parsed(raw: Any, stream_label_ms: int | None) -> _Parsed:
             keys,
             sequence_number,
             version,
-            _without_legacy_attributes(new) if new is not None and _LEGACY_MARK in new else new,
-            _without_legacy_attributes(old) if old is not None and _LEGACY_MARK in old else old,
+            without_legacy_attributes(new) if new is not None and LEGACY_MARK in new else new,
+            without_legacy_attributes(old) if old is not None and LEGACY_MARK in old else old,
             view_type,
             created,
             user,
@@ -231,7 +231,7 @@ def _is_ttl(user: Any) -> bool:
     return user is not None and user.get("principalId") == _TTL_PRINCIPAL and user.get("type") == "Service"
 
 
-def _without_legacy_attributes(image: Mapping[str, Any]) -> dict[str, Any]:
+def without_legacy_attributes(image: Mapping[str, Any]) -> dict[str, Any]:
     """The image without what global tables of version 2017.11.29 add to each item for themselves."""
     return {name: value for name, value in image.items() if not name.startswith(_LEGACY_PREFIX)}
 
