@@ -1,4 +1,4 @@
-"""The two boto3 clients, built in one place: time-outs, retries, and errors that say what to do."""
+"""The boto3 clients, built in one place: time-outs, retries, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -91,6 +91,13 @@ def streams_client(
     """Build a client of the DynamoDB Streams API; arguments and errors as `dynamodb_client`'s."""
     client: DynamoDBStreamsClient = _client("dynamodbstreams", region, endpoint_url, credentials)
     return client
+
+
+def s3_client(
+    region: str | None = None, endpoint_url: str | None = None, *, credentials: StaticCredentials | None = None
+) -> Any:
+    """Build a client of S3, where exports are; arguments and errors as `dynamodb_client`'s."""
+    return _client("s3", region, endpoint_url, credentials)
 
 
 def error_code(error: Exception) -> str:
