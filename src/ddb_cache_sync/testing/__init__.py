@@ -1,7 +1,8 @@
-"""For tests of one's own: stream events to build, a table and a cache in memory, faults to inject."""
+"""For tests of one's own: stream events and exports to build, a table and a cache in memory, faults to inject."""
 
 from ddb_cache_sync.testing.chaos import Chaos, InjectedFault
 from ddb_cache_sync.testing.events import attribute_value, kinesis_event, stream_event, stream_record
+from ddb_cache_sync.testing.exports import write_export
 from ddb_cache_sync.testing.memory import MemoryCache, MemoryTable
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "kinesis_event",
     "stream_event",
     "stream_record",
+    "write_export",
 ]
