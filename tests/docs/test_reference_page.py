@@ -34,6 +34,7 @@ from ddb_cache_sync import (
 from ddb_cache_sync.estimate import Bottleneck, Cost, Estimate, Way, Workload, default_prices, estimate
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
 from ddb_cache_sync.sync.preview import Preview
+from ddb_cache_sync.table import descriptions, exports, items, scanning
 
 PAGE = ROOT / "docs" / "reference.md"
 EVENT = str(ROOT / "examples" / "event.json")
@@ -52,6 +53,7 @@ def named(heading: str) -> list[str]:
 def fields(kind: type[Any]) -> list[str]:
     """The fields of a dataclass or named tuple, then its properties."""
     names = [each.name for each in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else [*kind._fields]
+    names = [name for name in names if not name.startswith("_")]
     return names + [name for name, each in vars(kind).items() if isinstance(each, property)]
 
 
@@ -64,9 +66,11 @@ def arguments(function: Callable[..., Any]) -> list[str]:
 
 RECORDS = [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey, Route]
 ESTIMATES = [Workload, Estimate, Way, Cost, Bottleneck]
+EXPORTS = [exports.Export, exports.DataFile, exports.ExportLine, exports.MalformedLine]
+TABLES = [scanning.ScanPage, descriptions.TableDescription]
 
 
-@pytest.mark.parametrize("kind", [*RECORDS, *ESTIMATES], ids=lambda it: it.__name__)
+@pytest.mark.parametrize("kind", [*RECORDS, *ESTIMATES, *EXPORTS, *TABLES], ids=lambda it: it.__name__)
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
     assert named(kind.__name__) == fields(kind)
@@ -83,6 +87,23 @@ def test_the_outcomes_are_those_of_the_code() -> None:
     assert [(*spans(name), *spans(text)) for name, text, _ in rows(PAGE, "`Outcome`")] == [
         (each.name, each.value) for each in Outcome
     ]
+
+
+def test_what_reads_a_table_is_that_of_the_code() -> None:
+    """Each function with its arguments, and the module it is in."""
+    functions: list[Callable[..., Any]] = [
+        exports.open_export,
+        exports.read_file,
+        scanning.scan_segment,
+        items.get_items,
+        descriptions.table_description,
+    ]
+    written = []
+    for each in functions:
+        named_arguments = ", ".join(arguments(each)).partition("retries=")
+        text = named_arguments[0] + ("retries=…" if named_arguments[1] else "")
+        written.append([f"{each.__name__}({text})", each.__module__.removeprefix("ddb_cache_sync.table.")])
+    assert [spans(name) + spans(module) for name, module, _ in rows(PAGE, "function")] == written
 
 
 def test_the_transforms_are_those_of_the_code() -> None:

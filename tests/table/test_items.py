@@ -2,12 +2,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from ddb_cache_sync import ConfigurationError, Image, Upsert
 from ddb_cache_sync.errors import TableError
 from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
-from ddb_cache_sync.table.items import BEFORE_ANY_CHANGE, get, scan
+from ddb_cache_sync.table.items import BEFORE_ANY_CHANGE, as_upsert, get, get_items, scan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+from ddb_cache_sync.table.retries import Retries
 
 pytestmark = pytest.mark.servers
 
@@ -46,6 +48,10 @@ def table_of(dynamodb: EmbeddedDynamoDB, name: str, *numbers: int) -> "DynamoDBC
 
 def key(number: int) -> dict[str, Any]:
     return {"id": {"S": str(number)}}
+
+
+def keys_of(*numbers: object) -> list[Image]:
+    return [Image({"id": {"N": str(number)}}) for number in numbers]
 
 
 def test_items_are_got_in_the_order_of_their_keys(dynamodb: EmbeddedDynamoDB) -> None:
@@ -104,3 +110,78 @@ def test_what_legacy_global_tables_put_on_items_is_left_out() -> None:
             return {"Item": item}
 
     assert get(cast("Any", Legacy()), "t", [key(1)]) == [{"id": {"S": "1"}}]
+    client = dynamodb.client()
+    create_demo_table(client, "items-to-get")
+    for number in range(0, 240, 2):
+        client.put_item(TableName="items-to-get", Item={"id": {"S": str(number)}, "n": {"N": str(number)}})
+    found = get_items(client, "items-to-get", [Image({"id": {"S": str(number)}}) for number in range(250)])
+    assert [None if upsert is None else upsert.item["n"] for upsert in found] == [
+        None if number % 2 or number >= 240 else number for number in range(250)
+    ]
+    assert found[2] is not None
+    assert (found[2].key.table, found[2].version, found[2].key.attributes["id"]) == (
+        "items-to-get",
+        BEFORE_ANY_CHANGE,
+        "2",
+    )
+    assert get_items(client, "items-to-get", []) == []
+    with pytest.raises(TableError, match="get items of table no-such-table: ResourceNotFoundException"):
+        get_items(client, "no-such-table", [Image({"id": {"S": "1"}})])
+
+
+class Busy:
+    """A client whose answers hold so many items at the most, and write numbers in their plain form."""
+
+    def __init__(self, *each: int) -> None:
+        self.each = list(each)
+        self.asked: list[int] = []
+
+    def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's name
+        keys, taken = RequestItems["T"]["Keys"], self.each.pop(0)
+        self.asked.append(len(keys))
+        assert RequestItems["T"]["ConsistentRead"] is False
+        items = [{"id": {"N": key["id"]["N"].removesuffix(".0")}} for key in reversed(keys[:taken])]
+        unread = {"T": {"Keys": keys[taken:], "ConsistentRead": False}} if keys[taken:] else {}
+        return {"Responses": {"T": items}, "UnprocessedKeys": unread}
+
+
+def get(client: Busy, waits: list[float], keys: list[Image]) -> list[Upsert | None]:
+    retries = Retries(attempts=3, sleep=waits.append, jitter=lambda: 1.0)
+    return get_items(cast("Any", client), "T", keys, consistent=False, retries=retries)
+
+
+def test_what_dynamodb_left_unprocessed_is_asked_for_again() -> None:
+    """With a wait before each; the waits grow while nothing comes."""
+    client, waits = Busy(40, 0, 0, 60, 5), list[float]()
+    found = get(client, waits, keys_of(*range(105)))
+    assert [upsert and upsert.key.attributes["id"] for upsert in found] == [*range(105)]
+    assert client.asked == [100, 60, 60, 60, 5]
+    assert waits == [0.05, 0.05, 0.1]
+
+
+def test_keys_that_nothing_ever_comes_for_are_given_up() -> None:
+    """The error says how many there are, and what to do."""
+    with pytest.raises(TableError, match=r"table T leaves 2 keys unprocessed\. Read slower"):
+        get(Busy(0, 0, 0), [], keys_of(1, 2))
+
+
+def test_a_key_is_found_however_it_was_written_and_asked_for_once() -> None:
+    """BatchGetItem refuses to be asked twice."""
+    client = Busy(1)
+    first, second = get(client, [], keys_of("1.0", "1"))
+    assert first is second is not None
+    assert client.asked == [1]
+
+
+@pytest.mark.parametrize("value", ["SECRET", {"N": "SECRET"}, {"B": "SECRET"}, {"S": ["SECRET"]}, {"N": 1}, {}])
+def test_a_malformed_key_is_refused(value: object) -> None:
+    """Its content is not repeated."""
+    with pytest.raises(ConfigurationError, match="not a primary key in DynamoDB JSON") as caught:
+        get_items(cast("Any", None), "T", [Image({"id": value})])
+    assert "SECRET" not in str(caught.value)
+
+
+def test_what_old_global_tables_put_on_items_is_left_out_of_upserts() -> None:
+    """As from the stream's records."""
+    item = {"id": {"S": "a"}, "aws:rep:updatetime": {"N": "1"}, "aws:rep:region": {"S": "x"}}
+    assert as_upsert("T", ["id"], item).item.wire == {"id": {"S": "a"}}
