@@ -1,4 +1,5 @@
 import gzip
+import io
 import json
 import os
 import tracemalloc
@@ -154,7 +155,9 @@ def test_an_export_without_its_summary_is_not_finished(folder: Path, tmp_path: P
     assert open_export(tmp_path).location == str(other)
 
 
-@pytest.mark.parametrize("location", ["s3:/bucket", "s3://", "s3://B/x", "https://bucket/x", "s3://bucket/a\nb"])
+@pytest.mark.parametrize(
+    "location", ["s3:/bucket", "s3://", "s3://B/x", "https://bucket/x", "s3://bucket/a\nb", "a\0b"]
+)
 def test_a_location_that_is_neither_folder_nor_bucket_is_refused(location: str) -> None:
     """As a wrong setting."""
     with pytest.raises(ConfigurationError):
@@ -340,6 +343,35 @@ def test_a_data_file_that_is_not_there_is_named(folder: Path) -> None:
     os.mkfifo(file)
     with pytest.raises(TableError, match="there is no such file"):
         next(read_file(export, export.files[0], key_names=KEY))
+
+
+class Failing(io.BytesIO):
+    """A file on a disk that fails."""
+
+    def read(self, *_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+
+def refuse(*_: object) -> Any:
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("opened", [refuse, lambda *_: Failing()], ids=["denied", "disk"])
+def test_a_file_that_cannot_be_read_is_named(folder: Path, opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to check, in place of the system's error."""
+    export, file = open_export(folder), first_file(folder)
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(TableError, match=rf"can't read {folder}/manifest-.*Error\. Check its permissions and the disk"):
+        open_export(folder)
+    with pytest.raises(TableError, match=rf"can't read {file}: .*Error\. Check its permissions"):
+        next(read_file(export, export.files[0], key_names=KEY))
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file is."""
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(TableError, match=rf"can't read {tmp_path}/AWSDynamoDB: PermissionError\. Check its"):
+        open_export(tmp_path)
 
 
 def line(number: int) -> bytes:

@@ -75,10 +75,10 @@ class LocalStorage:
     @contextmanager
     def verified(self, path: str, md5: bytes) -> Iterator[BinaryIO]:
         """See `Storage.verified`."""
-        # Asked first: what is no plain file, a pipe for instance, would be waited for.
-        if not Path(path).is_file():
-            missing(path)
         try:
+            # Asked first: what is no plain file, a pipe for instance, would be waited for.
+            if not Path(path).is_file():
+                missing(path)
             file = Path(path).open("rb")  # noqa: SIM115 - closed below, outside of what this translates
         except OSError as error:
             raise _unreadable(path, error) from None

@@ -169,7 +169,7 @@ def _read(storage: Storage, path: str, md5: bytes, shape: Shape, start: int) -> 
 
 def _place(location: str, s3_client: Any) -> tuple[Storage, str]:
     """The storage, and where in it to look."""
-    if "://" not in location:
+    if "://" not in location and "\0" not in location:
         # Absolute, because an incremental export has its data files in a folder beside its own.
         return LocalStorage(), os.path.abspath(location).removesuffix(f"/{SUMMARY}")  # noqa: PTH100 - no link followed
     match = _S3(location)
