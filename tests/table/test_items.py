@@ -1,14 +1,11 @@
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
 from ddb_cache_sync import ConfigurationError, Image, Upsert
 from ddb_cache_sync.errors import TableError
 from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
-from ddb_cache_sync.table.items import BEFORE_ANY_CHANGE, as_upsert, get, get_items, scan
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from ddb_cache_sync.table.items import BEFORE_ANY_CHANGE, as_upsert, get_items, scan
 from ddb_cache_sync.table.retries import Retries
 
 pytestmark = pytest.mark.servers
@@ -37,79 +34,12 @@ def test_a_table_that_does_not_exist_is_a_table_error(dynamodb: EmbeddedDynamoDB
         list(scan(dynamodb.client(), "no-such-table"))
 
 
-def table_of(dynamodb: EmbeddedDynamoDB, name: str, *numbers: int) -> "DynamoDBClient":
-    """A client of a table that has these items."""
-    client = dynamodb.client()
-    create_demo_table(client, name)
-    for number in numbers:
-        client.put_item(TableName=name, Item={"id": {"S": str(number)}, "n": {"N": str(number)}})
-    return client
-
-
-def key(number: int) -> dict[str, Any]:
-    return {"id": {"S": str(number)}}
-
-
 def keys_of(*numbers: object) -> list[Image]:
     return [Image({"id": {"N": str(number)}}) for number in numbers]
 
 
 def test_items_are_got_in_the_order_of_their_keys(dynamodb: EmbeddedDynamoDB) -> None:
     """More than one request can have; None for what is not there."""
-    client = table_of(dynamodb, "items-to-get", *range(0, 240, 2))
-    assert get(client, "items-to-get", [key(2)]) == [{"id": {"S": "2"}, "n": {"N": "2"}}]
-    assert get(client, "items-to-get", [key(3)]) == [None]
-    found = get(client, "items-to-get", [key(number) for number in range(250)])
-    assert [None if item is None else item["n"]["N"] for item in found] == [
-        None if number % 2 or number >= 240 else str(number) for number in range(250)
-    ]
-    assert get(client, "items-to-get", []) == []
-
-
-def test_a_key_that_is_not_the_tables_is_told(dynamodb: EmbeddedDynamoDB) -> None:
-    """Neither its names nor its contents are repeated."""
-    client = table_of(dynamodb, "items-of-other-keys")
-    for keys in ([{"nr": {"S": "SECRET"}}], [{"nr": {"S": "SECRET"}}, {"nr": {"S": "b"}}]):
-        with pytest.raises(
-            TableError, match=r"read items of table items-of-other-keys: ValidationException\. The key's"
-        ):
-            get(client, "items-of-other-keys", keys)
-
-
-class Throttled:
-    """A client that leaves some keys of each request unread, and numbers written as DynamoDB writes them."""
-
-    def __init__(self, reads: int) -> None:
-        self.reads = reads
-
-    def batch_get_item(self, **requests: Any) -> dict[str, Any]:
-        keys = requests["RequestItems"]["t"]["Keys"]
-        read, left = keys[: self.reads], keys[self.reads :]
-        items = [{"id": {"N": "1" if each["id"]["N"] == "1.0" else each["id"]["N"]}} for each in read]
-        unread = {"t": {"Keys": left, "ConsistentRead": True}} if left else {}
-        return {"Responses": {"t": items}, "UnprocessedKeys": unread}
-
-
-def test_what_was_left_unread_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With waits in between; a number is found however it was written."""
-    waits: list[float] = []
-    monkeypatch.setattr("ddb_cache_sync.table.items.time.sleep", waits.append)
-    keys = [{"id": {"N": number}} for number in ("1.0", "2", "3")]
-    assert get(cast("Any", Throttled(1)), "t", keys) == [{"id": {"N": number}} for number in ("1", "2", "3")]
-    assert len(waits) == 2
-    with pytest.raises(TableError, match=r"left 3 keys unread\. It is throttled"):
-        get(cast("Any", Throttled(0)), "t", keys)
-
-
-def test_what_legacy_global_tables_put_on_items_is_left_out() -> None:
-    """As it is of a stream's record."""
-    item = {"id": {"S": "1"}, "aws:rep:updatetime": {"N": "1"}, "aws:rep:deleting": {"BOOL": False}}
-
-    class Legacy:
-        def get_item(self, **request: Any) -> dict[str, Any]:
-            return {"Item": item}
-
-    assert get(cast("Any", Legacy()), "t", [key(1)]) == [{"id": {"S": "1"}}]
     client = dynamodb.client()
     create_demo_table(client, "items-to-get")
     for number in range(0, 240, 2):
@@ -125,8 +55,18 @@ def test_what_legacy_global_tables_put_on_items_is_left_out() -> None:
         "2",
     )
     assert get_items(client, "items-to-get", []) == []
-    with pytest.raises(TableError, match="get items of table no-such-table: ResourceNotFoundException"):
+    assert get_items(client, "items-to-get", [Image({"id": {"S": "3"}})]) == [None]
+    with pytest.raises(TableError, match="get an item of table no-such-table: ResourceNotFoundException"):
         get_items(client, "no-such-table", [Image({"id": {"S": "1"}})])
+
+
+def test_a_key_that_is_not_the_tables_is_told(dynamodb: EmbeddedDynamoDB) -> None:
+    """Neither its names nor its contents are repeated."""
+    client = dynamodb.client()
+    create_demo_table(client, "items-of-other-keys")
+    for keys in ([Image({"nr": {"S": "SECRET"}})], [Image({"nr": {"S": "SECRET"}}), Image({"nr": {"S": "b"}})]):
+        with pytest.raises(TableError, match=r"of table items-of-other-keys: ValidationException\. The key's"):
+            get_items(client, "items-of-other-keys", keys)
 
 
 class Busy:
@@ -135,6 +75,10 @@ class Busy:
     def __init__(self, *each: int) -> None:
         self.each = list(each)
         self.asked: list[int] = []
+
+    def get_item(self, **request: Any) -> Any:
+        self.asked.append(1)
+        return {"Item": request["Key"]}
 
     def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's name
         keys, taken = RequestItems["T"]["Keys"], self.each.pop(0)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from ddb_cache_sync.cache.filling import Readable, readable_cache_of
+from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import ItemKey, Remove
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.primary_keys import PrimaryKey, primary_key
@@ -180,4 +181,8 @@ def _decoder(projection: Projection) -> Callable[[StoredValue], Any]:
 def _table_reader(client: "DynamoDBClient", table: str) -> ReadTable:
     from ddb_cache_sync.table import items  # noqa: PLC0415 - loads boto3, which only who reads a table needs
 
-    return lambda keys: items.get(client, table, keys)
+    def read(keys: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any] | None]:
+        found = items.get_items(client, table, [Image(key) for key in keys])
+        return [None if upsert is None else upsert.item.wire for upsert in found]
+
+    return read
