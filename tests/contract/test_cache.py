@@ -316,6 +316,15 @@ def test_a_fill_leaves_no_guard(cache: Cache, get: Get) -> None:
     assert get("k") == b"streamed"
 
 
+def test_a_fill_deletes_where_the_stream_has_not_spoken(cache: Cache, get: Get) -> None:
+    """An export can say that an item is gone; where a change was applied, that counts."""
+    cache.fill([write("k", 0, b"filled")])
+    cache.apply([write("l", 1, b"streamed")])
+    removals = [write("k", 0, None), write("l", 0, None), write("m", 0, None)]
+    assert cache.fill(removals) == [Outcome.APPLIED, Outcome.STALE, Outcome.APPLIED]
+    assert (get("k"), get("l"), get("m")) == (None, b"streamed", None)
+
+
 def test_writes_are_read_lazily_and_may_raise(cache: Cache, get: Get) -> None:
     """An error while writes are made comes out, and the cache works on."""
 
@@ -447,3 +456,28 @@ def test_a_lookup_key_expires_with_its_item(cache: Cache, get: Get) -> None:
     if isinstance(cache, MemoryCache):
         cache.expire(time.time())
     assert get("by-email:x") is None
+
+
+def filled_word(lookup_key: str, item: str, *, claims: bool = True) -> Write:
+    """What a backfill says of a lookup key."""
+    return word(lookup_key, item, 0, claims=claims)._replace(version=Version.of(0, "0"))
+
+
+def test_a_fill_of_a_lookup_key_is_the_oldest_word_of_its_item(cache: Cache, get: Get) -> None:
+    """It shows where nobody else claims the key; any change of the item, or of another that claims it, wins."""
+    filled = [filled_word("k", "a"), filled_word("l", "b")]
+    assert cache.fill([write("a", 0, b"item"), *filled]) == [Outcome.APPLIED] * 3
+    assert (get("a"), get("k"), get("l")) == (b"item", b"a", b"b")
+    cache.apply([word("k", "a", 1, claims=False), word("l", "c", 2)])
+    assert (get("k"), get("l")) == (None, b"c")
+    assert cache.fill(filled) == [Outcome.STALE, Outcome.APPLIED]
+    assert (get("k"), get("l")) == (None, b"c")
+
+
+def test_a_fill_can_release_a_lookup_key(cache: Cache, get: Get) -> None:
+    """That it claimed itself; what a change claimed stays."""
+    cache.fill([filled_word("k", "a")])
+    cache.apply([word("l", "b", 1)])
+    released = [filled_word("k", "a", claims=False), filled_word("l", "b", claims=False)]
+    assert cache.fill(released) == [Outcome.APPLIED, Outcome.STALE]
+    assert (get("k"), get("l")) == (None, b"b")

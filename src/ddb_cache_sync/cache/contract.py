@@ -39,7 +39,9 @@ class Cache(Protocol):
         ...
 
     def fill(self, writes: Iterable[Write], deadline: float | None = None) -> Sequence[WriteResult]:
-        """Write each value where its key has no guard, and leave none: what a backfill does.
+        """Write each value, or delete its key, where there is no guard, and leave none: what a backfill does.
+
+        A write with an owner is that item's word on a lookup key, as in `apply`: any change's version is greater.
 
         Arguments, results and errors are those of `apply`; STALE means that the stream has spoken already.
         """

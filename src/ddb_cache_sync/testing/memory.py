@@ -110,7 +110,9 @@ class MemoryCache:
                 raise CacheUnavailable("the cache in memory broke half-way, as it was told to")
 
     def _fill(self, write: Write) -> WriteResult:
-        if write.guard in self.guards or write.value is None:
+        if write.owner is not None:
+            return self._claim(write, write.owner)
+        if write.guard in self.guards:
             return STALE
         self._put(write)
         return APPLIED

@@ -77,12 +77,10 @@ def lookup_command(writes: Iterable[Write], guard_ttl_seconds: int, now: float) 
 
 
 def fill_command(writes: Iterable[Write]) -> Command:
-    """Fill in each value where there is no guard. Answers the positions, from 1, of the others."""
+    """Fill in each value, or delete its key, where there is no guard. Answers the positions, from 1, of the others."""
     keys: list[str] = []
     arguments: Arguments = []
     for write in writes:
-        if write.value is None:
-            raise ValueError("a backfill writes values and deletes nothing")
         keys += (write.guard, write.key)
         _add_put(arguments, write)
     return FILL.call(keys, arguments)

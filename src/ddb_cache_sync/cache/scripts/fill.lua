@@ -1,4 +1,4 @@
--- Fills in values read from the table, each only where the stream has not spoken.
+-- Brings keys to what was read from the table, each only where the stream has not spoken.
 --
 -- Rule: where a guard exists a change was applied, and it is at least as new as what was read, or will be followed by
 -- what is newer; so a fill never overwrites. It leaves no guard: a change that comes later wins.
