@@ -37,13 +37,18 @@ from ddb_cache_sync.errors import (
     TableError,
 )
 from ddb_cache_sync.observability import EmfMetrics, OpenTelemetrySpans, ReportLog
+from ddb_cache_sync.sync.backfill import Backfill, BackfillReport
 from ddb_cache_sync.sync.hooks import ReportHook
+from ddb_cache_sync.sync.preparing import BackfillOptions, prepare_backfill
 from ddb_cache_sync.sync.reader import CacheReader
 from ddb_cache_sync.sync.replicator import Replicator
 
 __all__ = [
     "ApplyReport",
     "AttributeEncoding",
+    "Backfill",
+    "BackfillOptions",
+    "BackfillReport",
     "BatchResponse",
     "Cache",
     "CacheError",
@@ -93,6 +98,7 @@ __all__ = [
     "exclude",
     "image_of",
     "include",
+    "prepare_backfill",
     "validate_with",
     "where",
 ]

@@ -4,6 +4,8 @@ Rule: arguments go before the environment, and the environment before the file.
 """
 
 import difflib
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeAlias
@@ -22,6 +24,7 @@ from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator, stream_label_ms
 
 if TYPE_CHECKING:
+    import redis
     from redis.credentials import CredentialProvider
 
 PREFIX: Final = "DDB_CACHE_SYNC_"
@@ -134,18 +137,40 @@ class Settings(BaseModel):
         Raises:
             ConfigurationError: No cache URL, or a setting that can't be right.
         """
-        if self.redis_url is None:
-            raise ConfigurationError(
-                f"{PREFIX}REDIS_URL is not set", hint="Set it to the cache's URL, such as rediss://my-cache:6379."
-            )
-        url = self.redis_url.get_secret_value()
         return Replicator(
-            connect(url, credentials=self._credentials(url), allow_plaintext=self.allow_plaintext),
+            self.connection(),
             self.router(),
             guard_ttl_seconds=self.guard_ttl_seconds,
             stream_label=self.stream_label,
             on_report=on_report,
         )
+
+    def connection(self) -> "redis.Redis | redis.RedisCluster":
+        """A client of the cache; it connects at its first command.
+
+        Raises:
+            ConfigurationError: No cache URL, or a setting that can't be right.
+        """
+        if self.redis_url is None:
+            raise ConfigurationError(
+                f"{PREFIX}REDIS_URL is not set", hint="Set it to the cache's URL, such as rediss://my-cache:6379."
+            )
+        url = self.redis_url.get_secret_value()
+        return connect(url, credentials=self._credentials(url), allow_plaintext=self.allow_plaintext)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells settings by which items go elsewhere, or in another form, from these; no secret can be told from it.
+
+        User and password of the URL play no part, so that they can change.
+        """
+        places = {"redis_url": None, "unmatched": self.unmatched, "guard_prefix": self.guard_prefix}
+        if self.redis_url is not None:
+            scheme, rest = self.redis_url.get_secret_value().partition("://")[::2]
+            places["redis_url"] = f"{scheme}://{rest.rpartition('@')[2]}"
+        routes = [route.model_dump(mode="json") for route in self.routes_or_one]
+        text = json.dumps([places, routes], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def router(self) -> Router:
         """What says where each item goes: the routes, or the one projection where there are none.

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ddb_cache_sync.cli.apply import apply
+from ddb_cache_sync.cli.backfill import backfill
 from ddb_cache_sync.cli.config_check import check
 from ddb_cache_sync.cli.config_schema import schema
 from ddb_cache_sync.cli.console import MessageHandler, print_problem
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(apply)
+app.command()(backfill)
 config = typer.Typer(no_args_is_help=True)
 config.command()(check)
 config.command()(schema)

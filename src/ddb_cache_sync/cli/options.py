@@ -40,6 +40,22 @@ EncodingOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+TableOption: TypeAlias = Annotated[str, typer.Option("--table", metavar="NAME", help="The DynamoDB table.")]
+EndpointUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint-url", metavar="URL", help="Another DynamoDB than AWS's. Default: boto3's.", show_default=False
+    ),
+]
+RegionOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        metavar="REGION",
+        help="The table's Region. Default: AWS_REGION, or the profile's.",
+        show_default=False,
+    ),
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 

@@ -38,10 +38,8 @@ class Checkpoint:
         self._lock = threading.Lock()
         self._positions: dict[str, Any] = {}
         self._done: set[str] = set()
-        if path is not None and path.exists():
-            self._read(path)
-        elif path is not None:
-            self._write(path)
+        if path is not None and not self._read(path):
+            self._write(path)  # so that a place that can't be written is found before the work begins
 
     @property
     def begun(self) -> bool:
@@ -79,11 +77,15 @@ class Checkpoint:
     def remove(self) -> None:
         """The job is done: nothing is left to go on from."""
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it says that all is done: at worst it is in the way of the next job
+                self._path.unlink()
 
-    def _read(self, path: Path) -> None:
+    def _read(self, path: Path) -> bool:
+        """Take what the file has; False: there is none."""
         try:
             found = orjson.loads(path.read_bytes())
+        except FileNotFoundError:
+            return False
         except OSError as error:
             raise ConfigurationError(f"checkpoint {path} can't be read: {error.strerror}") from None
         except orjson.JSONDecodeError:
@@ -99,6 +101,7 @@ class Checkpoint:
         if not isinstance(positions, dict) or not isinstance(done, list):
             raise ConfigurationError(f"{path} is no checkpoint", hint="Name another file, or delete it.")
         self._positions, self._done = positions, set(done)
+        return True
 
     def _write(self, path: Path) -> None:
         content = {"format": _FORMAT, "job": self._job, "positions": self._positions, "done": sorted(self._done)}

@@ -15,7 +15,7 @@ from ddb_cache_sync.table.items import get_items
 from ddb_cache_sync.table.scanning import scan_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ddb_cache_sync.table.descriptions import TableDescription
 
 _LINES: Final = 500  # of an export in one page
+_EXPORT_SLACK_SECONDS: Final = 60.0
+"""The items of an export are those of its time, give or take a minute."""
 
 
 class Page(NamedTuple):
@@ -38,6 +40,13 @@ class Page(NamedTuple):
     """Where to go on after this page; None: the piece ends with it."""
     as_of: float
     """The items are at least as new as this, epoch seconds."""
+    gone: int = 0
+    """How many items were found to be gone since, and are not among the changes."""
+
+    @property
+    def items(self) -> int:
+        """How many items it is about."""
+        return len(self.changes) + len(self.errors) + self.gone
 
 
 class ItemSource(Protocol):
@@ -58,7 +67,7 @@ class ItemSource(Protocol):
         """About how many items there are; 0: not known."""
         ...
 
-    def pages(self, piece: str, position: Any) -> Iterator[Page]:
+    def pages(self, piece: str, position: Any) -> Generator[Page, None, None]:
         """The pages of a piece, from the one after this position; None: from its beginning.
 
         Raises:
@@ -75,7 +84,11 @@ class ScanSource:
         table: The table.
         segments: How many pieces; each is read by one thread at a time.
         consistent: Whether items are read as they are now, at twice the cost.
+        page_limit: The most items of a page; None: as many as are in 1 MB.
         limiter: How fast to read; None: at full speed.
+
+    Raises:
+        ConfigurationError: A number of segments that can't be right.
     """
 
     def __init__(
@@ -85,6 +98,7 @@ class ScanSource:
         *,
         segments: int = 4,
         consistent: bool = True,
+        page_limit: int | None = None,
         limiter: CapacityLimiter | None = None,
     ) -> None:
         if not 1 <= segments <= 10_000:
@@ -93,6 +107,7 @@ class ScanSource:
         self._table = table
         self._segments = segments
         self._consistent = consistent
+        self._page_limit = page_limit
         self._limiter = limiter
 
     @property
@@ -110,7 +125,7 @@ class ScanSource:
         """What DescribeTable says, up to six hours old."""
         return self._table.item_count
 
-    def pages(self, piece: str, position: Any) -> Iterator[Page]:
+    def pages(self, piece: str, position: Any) -> Generator[Page, None, None]:
         """See `ItemSource.pages`."""
         for page in scan_segment(
             self._client,
@@ -120,6 +135,7 @@ class ScanSource:
             segments=self._segments,
             start_key=position,
             consistent=self._consistent,
+            page_limit=self._page_limit,
             limiter=self._limiter,
         ):
             yield Page(page.upserts, (), page.last_key, page.read_started)
@@ -133,6 +149,7 @@ class ExportSource:
         table: The table that it is of.
         client: A client of the DynamoDB API to read each item again with, since the export is older than guards live.
             None: the items are taken as the export has them.
+        limiter: How fast to read, in items; None: at full speed.
         s3_client: boto3's `s3` client. None makes one where it is needed.
 
     Raises:
@@ -146,6 +163,7 @@ class ExportSource:
         table: TableDescription,
         *,
         client: DynamoDBClient | None = None,
+        limiter: CapacityLimiter | None = None,
         s3_client: Any = None,
     ) -> None:
         self._export = open_export(location, s3_client=s3_client)
@@ -155,18 +173,14 @@ class ExportSource:
             )
         self._table = table
         self._client = client
+        self._limiter = limiter
         self._files = {file.key: file for file in self._export.files}
 
     @property
     def as_of(self) -> float:
-        """The items are at least as new as this, epoch seconds."""
+        """The export's items are at least as new as this, epoch seconds."""
         time_of_items = self._export.export_time if self._export.kind == "full" else self._export.to_time
-        return time_of_items or 0.0
-
-    @property
-    def from_time(self) -> float | None:
-        """Where the window of an incremental export begins, epoch seconds; None for a full one."""
-        return self._export.from_time
+        return (time_of_items or 0.0) - _EXPORT_SLACK_SECONDS
 
     @property
     def job(self) -> Mapping[str, Any]:
@@ -183,7 +197,7 @@ class ExportSource:
         """What the manifest says."""
         return self._export.item_count
 
-    def pages(self, piece: str, position: Any) -> Iterator[Page]:
+    def pages(self, piece: str, position: Any) -> Generator[Page, None, None]:
         """See `ItemSource.pages`."""
         changes: list[Change] = []
         errors: list[RecordError] = []
@@ -197,18 +211,20 @@ class ExportSource:
             if len(changes) + len(errors) >= _LINES:
                 yield self._page(changes, errors, number)
                 changes, errors = [], []
-        yield self._page(changes, errors, None)
+        yield self._page(changes, errors, None)  # may be empty: only the file's end says that it was whole
 
     def _page(self, changes: list[Change], errors: list[RecordError], position: int | None) -> Page:
+        if self._limiter is not None:
+            count = len(changes) + len(errors)
+            self._limiter.settle(self._limiter.reserve(), units=0.0, items=count)
         if self._client is None:
             return Page(changes, errors, position, self.as_of)
         as_of = time.time()
         found = get_items(self._client, self._table.name, [change.key.attributes for change in changes])
-        again = [now or change for change, now in zip(changes, found, strict=True)]
-        return Page(
-            # An item that is gone by now was removed by a change, which the stream has or had: nothing to fill in.
-            [change for change, now in zip(again, found, strict=True) if now or not isinstance(change, Upsert)],
-            errors,
-            position,
-            as_of,
-        )
+        # An item that is gone by now was removed by a change, which the stream has or had: nothing to fill in.
+        kept = [
+            now or change
+            for change, now in zip(changes, found, strict=True)
+            if now is not None or not isinstance(change, Upsert)
+        ]
+        return Page(kept, errors, position, as_of, len(changes) - len(kept))

@@ -25,6 +25,7 @@ def write_export(
     removed: Iterable[Mapping[str, Any]] = (),
     key: Sequence[str] = ("id",),
     table: str = "T",
+    table_arn: str | None = None,
     files: int = 2,
     exported_at: float = DEFAULT_CREATED_AT,
     export_id: str = _EXPORT_ID,
@@ -38,6 +39,7 @@ def write_export(
         removed: The primary keys of items that were removed; for an incremental export.
         key: The names of the key attributes; for an incremental export, since a full one does not tell.
         table: The table's name.
+        table_arn: The table's ARN; its last part is the table's name. None: that of `table` in some account.
         files: How many data files the items are dealt out to, in turn. Some stay empty where there are fewer items.
         exported_at: The moment that the items are of, or the end of the window; epoch seconds.
         export_id: Another one for a second export in the same folder.
@@ -73,7 +75,9 @@ def write_export(
             "dataFileS3Key": f"{below}/{name}",
         }
         entries.append(f"{json.dumps(entry, separators=(',', ':'))}\n")
-    summary = _summary(kind, table, export_id, exported_at, sum(counts))
+    summary = _summary(
+        kind, table_arn or f"arn:aws:dynamodb:eu-west-1:111122223333:table/{table}", export_id, exported_at, sum(counts)
+    )
     for name, text in {"manifest-files": "".join(entries), "manifest-summary": json.dumps(summary)}.items():
         (manifests / f"{name}.json").write_text(text, encoding="utf-8")
         checksum = base64.b64encode(_md5(manifests / f"{name}.json")).decode()
@@ -110,8 +114,7 @@ def _write_lines(paths: Sequence[Path], lines: Iterable[Mapping[str, Any]]) -> l
     return counts
 
 
-def _summary(kind: str, table: str, export_id: str, exported_at: float, count: int) -> dict[str, Any]:
-    table_arn = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{table}"
+def _summary(kind: str, table_arn: str, export_id: str, exported_at: float, count: int) -> dict[str, Any]:
     times = (
         {"exportTime": _time(exported_at)}
         if kind == "full"
