@@ -187,8 +187,8 @@ def check_can_be_right(
         )
     if not read_again and now - as_of > guard_ttl_seconds / 2:
         raise ConfigurationError(
-            f"the export is {(now - as_of) / 3600:.1f} h old, and guards live {guard_ttl_seconds / 3600:.1f} h: past half "
-            "of that, those of later changes may have expired, and older items would win over them",
+            f"the export is {(now - as_of) / 3600:.1f} h old, and guards live {guard_ttl_seconds / 3600:.1f} h: past "
+            "half of that, those of later changes may have expired, and older items would win over them",
             hint="Have each item read again (--read-again), or take a newer export.",
         )
 
