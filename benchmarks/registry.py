@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from benchmarks.figures import (
+    backfill,
     bounds,
     cluster,
     encoding,
@@ -35,6 +36,7 @@ BENCHMARKS: Final = (
     Benchmark("round-trip", round_trip.run),
     Benchmark("encoding", encoding.run),
     Benchmark("hot-keys", hot_keys.run),
+    Benchmark("backfill", backfill.run),
     Benchmark("import", importing.run),
     Benchmark("event-memory", event_memory.run),
     Benchmark("guard-memory", guard_memory.run),

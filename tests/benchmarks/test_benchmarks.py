@@ -24,6 +24,7 @@ FIGURES = {
     "one-by-one-0.5ms": "≥ 30",
     "encoding": "≥ 4",
     "hot-keys": "≥ 1.5",
+    "backfill": "≥ 0.7",
     "import": "≤ 1.25",
     "event-memory": "≤ 1.5",
     "guard-memory": "≤ 100",

@@ -114,7 +114,7 @@ def test_a_cache_that_can_not_be_reached_fails_and_says_how_to_go_on(
     cli: Cli, table: str, redis_client: redis.Redis, redis_url: str, tmp_path: Path
 ) -> None:
     """What was refused is told, with the report of what was done."""
-    redis_client.execute_command("ACL", "SETUSER", "nobody", "on", "nopass", "~*", "+ping")
+    redis_client.acl_setuser("nobody", enabled=True, nopass=True, keys=["*"], commands=["+ping"])
     path = tmp_path / "checkpoint"
     url = redis_url.replace("redis://", "redis://nobody:x@")
     result = cli("backfill", "--table", table, "--redis-url", url, "--checkpoint", str(path), "--json")

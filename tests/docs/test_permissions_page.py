@@ -38,7 +38,7 @@ APPLY, FILL, READER, PLAIN_READER, CLUSTER = (
 
 EXTRAS = {
     name: row.split("`")[-2].split()
-    for name in ("hash", "expiry", "refresh", "lookups")
+    for name in ("hash", "expiry", "refresh", "lookups", "removals")
     for row in PAGE.read_text(encoding="utf-8").splitlines()
     if f"<!-- acl: {name} -->" in row
 }
@@ -88,9 +88,9 @@ def passes_on(url: str, options: dict[str, Any]) -> bool:
             return False
 
 
-def fills(url: str) -> bool:
-    """Does a backfill write a value."""
-    write = Write("users:1", guard_key("users:1"), Version.of(0, "0"), b"{}")
+def fills(url: str, value: bytes | None = b"{}") -> bool:
+    """Does a backfill write a value, or remove it."""
+    write = Write("users:1", guard_key("users:1"), Version.of(0, "0"), value)
     with connect(url) as client:
         try:
             return list(cache_of(client, DEFAULT_GUARD_TTL_SECONDS).fill([write], time.monotonic() + 1)) == [
@@ -184,6 +184,13 @@ def test_connecting_leaves_no_trace_in_the_log_where_the_page_says_so(
 def test_filling_needs_what_the_page_says_and_no_less(redis_client: redis.Redis, redis_url: str) -> None:
     """On one server."""
     assert_smallest(attempt(redis_url, [redis_client], fills), FILL)
+
+
+def test_removals_of_an_export_need_what_the_page_adds(redis_client: redis.Redis, redis_url: str) -> None:
+    """On one server."""
+    succeeds = attempt(redis_url, [redis_client], lambda url: fills(url, None))
+    assert succeeds([*FILL, *EXTRAS["removals"]])
+    assert not succeeds(FILL)
 
 
 @pytest.mark.parametrize("use", USES)

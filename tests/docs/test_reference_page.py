@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from tests.cli.programs import COMMAND
-from tests.docs.markdown import ROOT, rows
+from tests.docs.markdown import ROOT, code_span, rows
 
 from ddb_cache_sync import (
     ApplyReport,
+    Backfill,
+    BackfillOptions,
+    BackfillReport,
     Expiry,
     Failure,
     ItemKey,
@@ -28,6 +31,7 @@ from ddb_cache_sync import (
     Upsert,
     exclude,
     include,
+    prepare_backfill,
     validate_with,
     where,
 )
@@ -64,7 +68,19 @@ def arguments(function: Callable[..., Any]) -> list[str]:
     return str(signature.replace(parameters=untyped, return_annotation=inspect.Signature.empty))[1:-1].split(", ")
 
 
-RECORDS = [ApplyReport, Failure, Notice, StreamRecord, Upsert, Remove, Touch, ItemKey, Route]
+RECORDS = [
+    ApplyReport,
+    BackfillOptions,
+    BackfillReport,
+    Failure,
+    Notice,
+    StreamRecord,
+    Upsert,
+    Remove,
+    Touch,
+    ItemKey,
+    Route,
+]
 ESTIMATES = [Workload, Estimate, Way, Cost, Bottleneck]
 EXPORTS = [exports.Export, exports.DataFile, exports.ExportLine, exports.MalformedLine]
 TABLES = [scanning.ScanPage, descriptions.TableDescription]
@@ -120,6 +136,17 @@ def test_the_json_of_apply_is_as_the_page_says(redis_url: str) -> None:
         [COMMAND, "apply", EVENT, "--json", "--redis-url", redis_url], check=True, capture_output=True
     ).stdout
     assert sorted(named("apply --json")) == sorted(json.loads(printed))
+
+
+def test_a_backfill_is_as_the_page_says() -> None:
+    """Its methods and properties, its defaults, and what the command prints."""
+    described = [code_span(row[0]).partition("(")[0] for row in rows(PAGE, "of `Backfill`")]
+    assert sorted(described) == sorted(name for name in vars(Backfill) if not name.startswith("_"))
+    defaults = [default.strip('"') for _, default, _ in rows(PAGE, "`BackfillOptions`")]
+    assert defaults == [str(each.default) for each in dataclasses.fields(BackfillOptions)]
+    assert named("backfill --json") == [*BackfillReport().to_json()]
+    text = ", ".join(arguments(prepare_backfill)).partition("clock=")[0]
+    assert f"`prepare_backfill({text}clock=…)`" in PAGE.read_text(encoding="utf-8").replace("\n", " ")
 
 
 def test_the_json_of_a_dry_run_is_as_the_page_says() -> None:

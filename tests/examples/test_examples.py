@@ -200,6 +200,32 @@ def test_the_reader_fills_what_it_misses(redis_client: redis.Redis, redis_url: s
 
 
 @pytest.mark.servers
+def test_the_backfill_fills_the_cache(
+    redis_client: redis.Redis, redis_url: str, dynamodb: EmbeddedDynamoDB, tmp_path: Path
+) -> None:
+    """Run as a program; a change that came before stays, and no checkpoint is left."""
+    client = dynamodb.client()
+    create_demo_table(client, "backfilled")
+    for number in "12":
+        client.put_item(TableName="backfilled", Item={"id": {"S": number}, "writtenAtMs": {"N": "1"}})
+    change = stream_record({"id": "1"}, {"id": "1", "new": True}, sequence_number=1, table="backfilled")
+    Replicator(redis_client, keys=KeyTemplate("names:{id}")).apply([change])
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLES / "backfill.py"), "backfilled"],
+        cwd=tmp_path,
+        env={**os.environ, **dynamodb.environment, "DDB_CACHE_SYNC_REDIS_URL": redis_url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "2 items read, 1 written, 1 newer in the cache\n"
+    assert (redis_client.get("names:1"), redis_client.get("names:2")) == (b'{"id":"1","new":true}', b'{"id":"2"}')
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.servers
 def test_what_has_expired_is_gone_and_what_is_odd_is_logged(
     redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
