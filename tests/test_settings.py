@@ -204,3 +204,22 @@ def test_a_way_to_log_in_that_can_not_work_is_refused(settings: dict[str, str], 
 def test_every_way_to_log_in_can_be_set(settings: dict[str, str]) -> None:
     """Nothing is connected to, and no token or secret fetched, before the first record."""
     assert read(**settings).replicator() is not None
+
+
+def test_the_fingerprint_tells_where_items_go_and_no_secret() -> None:
+    """It is another for another cache, database or form of items; a password may change."""
+    same = [URL, URL.replace("SECRET", "OTHER"), "rediss://my-cache:6379", "rediss://my-cache:6379?password=SECRET"]
+    assert len({read(REDIS_URL=url).fingerprint for url in same}) == 1
+    different = [
+        read(REDIS_URL=URL),
+        read(REDIS_URL=URL, GUARD_TTL_SECONDS="60", ENCODING="hash"),
+        read(REDIS_URL=URL, KEY_TEMPLATE="users:{id}"),
+        read(REDIS_URL=URL, GUARD_PREFIX="g:"),
+        read(REDIS_URL=URL + "/1"),
+        read(REDIS_URL=URL + "?db=1"),
+        read(REDIS_URL="rediss://other:6379"),
+        read(REDIS_URL="rediss://[nonsense"),
+        read(),
+    ]
+    assert len({each.fingerprint for each in different}) == len(different)
+    assert read(REDIS_URL=URL, GUARD_TTL_SECONDS="60").fingerprint == read(REDIS_URL=URL).fingerprint

@@ -3,13 +3,14 @@
 Rule: arguments go before the environment, and the environment before the file.
 """
 
+import contextlib
 import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -160,16 +161,16 @@ class Settings(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Tells settings by which items go elsewhere, or in another form, from these; no secret can be told from it.
+        """Tells settings by which items go elsewhere, or in another form, from these.
 
-        User and password of the URL play no part, so that they can change.
+        User and password play no part, so that they can change, and nobody can guess them from it.
         """
-        places = {"redis_url": None, "unmatched": self.unmatched, "guard_prefix": self.guard_prefix}
-        if self.redis_url is not None:
-            scheme, rest = self.redis_url.get_secret_value().partition("://")[::2]
-            places["redis_url"] = f"{scheme}://{rest.rpartition('@')[2]}"
+        url = "" if self.redis_url is None else self.redis_url.get_secret_value()
+        with contextlib.suppress(ValueError):  # `connect` says what is wrong with it
+            scheme, host, path, query, _ = urlsplit(url)
+            url = f"{scheme}://{host.rpartition('@')[2]}{path}?{parse_qs(query).get('db')}"
         routes = [route.model_dump(mode="json") for route in self.routes_or_one]
-        text = json.dumps([places, routes], sort_keys=True)
+        text = json.dumps([url, self.unmatched, self.guard_prefix, routes], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def router(self) -> Router:

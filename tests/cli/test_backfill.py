@@ -80,6 +80,16 @@ def test_routes_and_the_guards_time_come_from_the_configuration_file(
     assert refused.err.startswith("failed: can't describe table none: ResourceNotFoundException. ")
 
 
+def test_a_terminal_shows_how_far_it_is(
+    cli: Cli, redis_client: redis.Redis, redis_url: str, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On stderr, and results are what they are elsewhere."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which is what rich takes for a terminal
+    result = cli("backfill", "--table", table, "--redis-url", redis_url, "--json")
+    assert result.json["written"] == redis_client.dbsize() == 2
+    assert "2/2" in result.err
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

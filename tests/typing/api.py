@@ -11,6 +11,9 @@ from pydantic import BaseModel
 
 from ddb_cache_sync import (
     ApplyReport,
+    Backfill,
+    BackfillOptions,
+    BackfillReport,
     BatchResponse,
     Cache,
     CacheError,
@@ -51,6 +54,7 @@ from ddb_cache_sync import (
     exclude,
     image_of,
     include,
+    prepare_backfill,
     validate_with,
     where,
 )
@@ -225,6 +229,12 @@ assert_type(JsonEncoding().decode(b"{}"), dict[str, Any])
 def onto(cache: Cache) -> Replicator:
     """Any cache that keeps the contract."""
     return Replicator(cache, keys=by_tenant, encoding=Pickled())
+
+
+def fill(client: redis.Redis, table_client: DynamoDBClient) -> BackfillReport:
+    """A projection and a router will do."""
+    assert_type(prepare_backfill(client, Projection(), table_client, "users"), Backfill)
+    return prepare_backfill(client, EntityRouter([]), table_client, "users", BackfillOptions(segments=8)).run()
 
 
 def hints(errors: Iterable[CacheSyncError]) -> list[str | None]:
