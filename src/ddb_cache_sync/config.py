@@ -69,7 +69,7 @@ class RouteSettings(BaseModel):
     ttl_attribute: str | None = None
     """The table's TTL attribute, with which values expire. None: the table's time to live plays no part."""
     value_ttl_seconds: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
-    """The longest time that a value stays after the change that wrote it, seconds. None: as long as the item."""
+    """The longest time that a value stays after it was last written, seconds. None: as long as the item."""
     keep_ttl_removals: bool = False
     """Keep what DynamoDB's time to live removes from the table."""
     include: Names = None

@@ -68,7 +68,7 @@ class Settings(BaseModel):
     ttl_attribute: str | None = None
     """The table's TTL attribute: values expire with their items. None: it plays no part."""
     value_ttl_seconds: Annotated[int, Field(ge=1)] | None = None
-    """The longest time that a value stays after the change that wrote it, seconds. None: as long as the item."""
+    """The longest time that a value stays after it was last written, seconds. None: as long as the item."""
     unmatched: Unmatched = "refuse"
     """What becomes of an item that no route holds: `refuse` makes a poison record, `ignore` leaves it out."""
     routes: Annotated[tuple[RouteSettings, ...], BeforeValidator(listed), Field(min_length=1)] = ()

@@ -81,6 +81,7 @@ def applies(url: str) -> bool:
 def passes_on(url: str, options: dict[str, Any]) -> bool:
     """Do two items that come and go go well, record by record."""
     with connect(url) as client:
+        client.set("users:1", "as a reader has filled it", ex=100)
         replicator = Replicator(client, **options)
         try:
             return all(replicator.apply([record], deadline=time.monotonic() + 1).applied == 1 for record in PASSED_ON)

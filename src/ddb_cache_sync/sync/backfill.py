@@ -213,8 +213,7 @@ class Backfill:
             if write.value is None and isinstance(seen, Upsert):
                 continue
             if projection.lookups and isinstance(seen, Upsert):
-                claims = (projection.lookup_write(each, key, seen, now) for each in projection.lookup_keys(key, seen))
-                lookups += [claim for claim in claims if claim.value is not None]
+                lookups += projection.words(write, seen, [seen], stale=False)
             written = True
             yield write
         counts.left_out += not written

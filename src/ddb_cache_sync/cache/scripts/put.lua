@@ -5,8 +5,8 @@
 --   "set" value                          a string
 --   "delete"                             nothing
 --   "put" condition expiry n values...   condition: "cached" (only where the key exists) or "" (always); expiry: epoch
---                                        milliseconds or "" (never); one value: a string; more: fields and contents of
---                                        a hash, in turn
+--                                        milliseconds, or "" for none: a cached key then keeps its own; one value: a
+--                                        string; more: fields and contents of a hash, in turn
 --
 -- Whatever type the key had before is replaced.
 
@@ -21,7 +21,9 @@ local function put(key, at, wanted)
   end
   local expiry, n = ARGV[at + 2], tonumber(ARGV[at + 3])
   local first, last = at + 4, at + 3 + n
-  if wanted and (ARGV[at + 1] == '' or redis.call('EXISTS', key) == 1) then
+  local left = -2
+  if wanted and ARGV[at + 1] == 'cached' then left = redis.call('PTTL', key) end
+  if wanted and (ARGV[at + 1] == '' or left ~= -2) then
     if n == 1 then
       redis.call('SET', key, ARGV[first])
     else
@@ -31,7 +33,11 @@ local function put(key, at, wanted)
         redis.call('HSET', key, unpack(ARGV, from, math.min(from + 999, last)))
       end
     end
-    if expiry ~= '' then redis.call('PEXPIREAT', key, expiry) end
+    if expiry ~= '' then
+      redis.call('PEXPIREAT', key, expiry)
+    elseif left > 0 then
+      redis.call('PEXPIRE', key, left)
+    end
   end
   return last + 1
 end
