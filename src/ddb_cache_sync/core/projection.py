@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, TypedDict, get_args
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, LeftOut, Remove, Touch, Upsert, new_tuple
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
-from ddb_cache_sync.core.encodings.contract import StoredValue
+from ddb_cache_sync.core.encodings.contract import Kind, StoredValue
 from ddb_cache_sync.core.expiry import Expires, Expiry
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key, lease_key
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
@@ -140,6 +140,22 @@ class Projection:
         """Whether changes must come with their old images."""
         return bool(self.lookups)
 
+    @property
+    def expiry(self) -> Expiry | None:
+        """When values expire; None: never."""
+        return self._expiry
+
+    @property
+    def guard_prefix(self) -> str:
+        """What every guard key begins with."""
+        return self._guard_prefix
+
+    @property
+    def kind(self) -> Kind:
+        """What sort of key holds the values."""
+        kind: Kind = getattr(self._encoding, "kind", "string")  # an encoding that says nothing gives strings
+        return kind
+
     def leaves_out(self, change: Change) -> bool:
         """Whether this change is none of the cache's business: nothing is to be written for it."""
         return self._keeps_ttl_removals and type(change) is Remove and change.by_ttl
@@ -152,11 +168,6 @@ class Projection:
     def keys(self) -> KeyMapping:
         """The key mapping."""
         return self._keys
-
-    @property
-    def guard_prefix(self) -> str:
-        """What every guard key begins with."""
-        return self._guard_prefix
 
     @property
     def keeps_ttl_removals(self) -> bool:
@@ -262,7 +273,7 @@ class Projection:
                 raise ConfigurationError(
                     f"a lookup key is a {type(lookup).__name__}", hint="Write LookupKey('users:by-email:{email}')."
                 )
-            if lookup.holds == "item" and getattr(self._encoding, "kind", "string") != "string":
+            if lookup.holds == "item" and self.kind != "string":
                 raise ConfigurationError(
                     f"{lookup!r} holds the item, and the encoding stores hashes", hint="Let it hold the item's key."
                 )
