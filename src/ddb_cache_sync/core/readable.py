@@ -119,18 +119,21 @@ def json_form(value: Any, depth: int = 0) -> Any:
         raise ValueError("nested too deep")
     match value:
         case str():
-            return utf8_text(value)
+            utf8_text(value)  # for its check
         case Decimal():
-            return orjson.Fragment(str(value))
+            value = orjson.Fragment(str(value))
         case bytes():
-            return base64.b64encode(value).decode()
+            value = base64.b64encode(value).decode()
         case Mapping():
-            return {utf8_text(name): json_form(member, depth + 1) for name, member in value.items()}
-        case list() | frozenset():
-            members = sorted(value) if isinstance(value, frozenset) else value
-            return [json_form(member, depth + 1) for member in members]
+            value = {utf8_text(name): json_form(member, depth + 1) for name, member in value.items()}
+        case list():
+            value = [json_form(member, depth + 1) for member in value]
+        case frozenset():  # numbers by what they are, bytes by their text: the order that JsonEncoding has
+            numbers = all(isinstance(member, Decimal) for member in value)
+            value = [json_form(member) for member in sorted(value)] if numbers else sorted(map(json_form, value))
         case _:
-            return value
+            pass
+    return value
 
 
 def _record(raw: Any, now: float, stream_label_ms: int | None) -> ReadableRecord:

@@ -49,7 +49,7 @@ def mappings_exist(found: Known[tuple[MappingFacts, ...]]) -> Verdict:
     if not found:
         return loses_data(
             "no such event source mapping reads a stream of the table",
-            "Map the stream to the function. (EventBridge Pipes and Kinesis are not seen here.)",
+            "Map the stream to the function; EventBridge Pipes and Kinesis are not seen here.",
         )
     if len(found) > 2:
         return note(
