@@ -12,6 +12,7 @@ from secrets import randbelow
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import redis
+from redis.exceptions import NoPermissionError
 
 from ddb_cache_sync.cache.applier import RedisCache
 from ddb_cache_sync.cache.connect import AWS_HOST
@@ -139,7 +140,7 @@ def _greet(node: redis.Redis) -> None:
     """Raise what keeps us from talking to the node. A PING that the user may not send was answered all the same."""
     try:
         _ask(node, "PING")
-    except redis.exceptions.NoPermissionError:
+    except NoPermissionError:
         return
 
 
