@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +81,30 @@ def test_a_key_template_that_does_not_fit_loses_data(
     result = cli("doctor", "--table", pipeline.name, *options, "--json")
     assert result.code == 1
     assert levels(result, "loses-data", "cannot-tell") == {"key-template": "loses-data", "guarded-write": "cannot-tell"}
+
+
+def test_each_route_of_a_configuration_file_is_tried(
+    cli: Cli, pipeline: Pipeline, redis_client: redis.Redis, redis_url: str, tmp_path: Path
+) -> None:
+    """With its own mode and its own TTL attribute."""
+    pipeline.map()
+    file = tmp_path / "config.toml"
+    routes = """
+[[routes]]
+key = { id = "USER#*" }
+key_template = "profile:{id}"
+mode = "refresh"
+
+[[routes]]
+key_template = "order:{id}"
+ttl_attribute = "ttl"
+"""
+    file.write_text(f'redis_url = "{redis_url}"\n{routes}', encoding="utf-8")
+    result = cli("doctor", "--table", pipeline.name, "--config", str(file), "--json")
+    assert result.code == 0
+    bad = [each for each in result.json["findings"] if each["level"] != "ok"]
+    assert [(each["check"], each["about"]) for each in bad] == [("time-to-live", f"table {pipeline.name}, routes[1]")]
+    assert redis_client.keys() == []
 
 
 def test_only_the_function_or_the_mapping_that_is_named_is_looked_at(

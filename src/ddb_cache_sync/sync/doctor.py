@@ -3,6 +3,7 @@
 Rule: it changes nothing but a scratch key, which it removes; and what it can't learn is a finding, never an error.
 """
 
+import contextlib
 import platform
 import time
 from collections.abc import Callable
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from ddb_cache_sync.cache.examination import examine_cache, scratch_mark
 from ddb_cache_sync.core.diagnosis import Facts, Finding, findings
+from ddb_cache_sync.core.diagnosis.configured import configured_for
 from ddb_cache_sync.core.diagnosis.facts import TableFacts, VersionFacts
 from ddb_cache_sync.core.diagnosis.findings import Known, Unknown
-from ddb_cache_sync.core.diagnosis.scratch import Scratch, scratch_writes
+from ddb_cache_sync.core.diagnosis.scratch import Scratch, scratch_writes, together
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
-from ddb_cache_sync.core.projection import Projection
+from ddb_cache_sync.core.projection import Router
 from ddb_cache_sync.errors import CacheSyncError
 from ddb_cache_sync.table.examination import AwsClients, examine_mappings, examine_table
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 def diagnose(
     table: str,
     client: "redis.Redis | redis.RedisCluster",
-    projection: Projection,
+    router: Router,
     clients: AwsClients,
     *,
     guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS,
@@ -39,7 +41,7 @@ def diagnose(
     Args:
         table: The table's name.
         client: What `connect` returns.
-        projection: How the pipeline is configured.
+        router: How the pipeline is configured: a projection, or what chooses among several.
         clients: What `aws_clients` returns.
         guard_ttl_seconds: How the pipeline is configured.
         function: The function to look at. None: whichever read the table's stream.
@@ -55,19 +57,26 @@ def diagnose(
         table,
         described,
         examine_mappings(clients, table, stream_arn, function=function, uuid=event_source_mapping, clock=clock),
-        examine_cache(client, _scratch(table, described, projection, clock()), clock=clock),
+        examine_cache(client, _scratch(table, described, router, clock()), clock=clock),
         _versions(),
     )
-    return findings(facts, projection, guard_ttl_seconds)
+    return findings(facts, router, guard_ttl_seconds)
 
 
-def _scratch(table: str, described: Known[TableFacts | None], projection: Projection, now: float) -> Known[Scratch]:
+def _scratch(table: str, described: Known[TableFacts | None], router: Router, now: float) -> Known[Scratch]:
+    """What to write to which scratch keys: one for each way that the table's items go, and that has one."""
+    configured = configured_for(router, table)
+    if isinstance(configured, Unknown):
+        return configured
     # Where the table can't be described a key is guessed, which most templates take.
     types = described.key_types if isinstance(described, TableFacts) else {"id": "S"}
-    try:
-        return scratch_writes(projection, table, types, scratch_mark(), now)
-    except CacheSyncError:
+    found = []
+    for each in configured:
+        with contextlib.suppress(CacheSyncError):
+            found.append(scratch_writes(each.projection, table, types, scratch_mark(), now))
+    if not found:
         return Unknown("the table's primary key has no cache key", "See what the other checks say of the table.")
+    return together(found)
 
 
 def _versions() -> VersionFacts:

@@ -12,7 +12,7 @@ from tests.core.diagnosis.healthy import (
     with_versions,
 )
 
-from ddb_cache_sync import Expiry, KeyTemplate, LookupKey, Projection
+from ddb_cache_sync import Change, EntityRouter, Expiry, KeyTemplate, LookupKey, Projection, Route
 from ddb_cache_sync.core.diagnosis import CHECKS, Facts, Finding, Level, findings
 from ddb_cache_sync.core.diagnosis.facts import Rehearsal
 from ddb_cache_sync.core.diagnosis.findings import Unknown, span
@@ -181,6 +181,48 @@ def test_what_can_not_be_looked_at_is_one_finding_and_not_many() -> None:
     lost = [finding.check for finding in said if finding.level is LOSES]
     assert lost == ["table", "cache"]
     assert not {"stream", "view-type", "tls", "memory"} & {finding.check for finding in said}
+
+
+ROUTED = EntityRouter(
+    [
+        Route(Projection(KeyTemplate("profile:{id}")), table="users", key={"id": "USER#*"}),
+        Route(Projection(KeyTemplate("order:{number}")), table="users"),
+        Route(Projection(KeyTemplate("other:{number}")), table="others"),
+    ]
+)
+
+
+def test_each_route_of_the_table_is_looked_at() -> None:
+    """What is wrong with one of them names it; what all have in common is said once."""
+    said = findings(FACTS, ROUTED, DEFAULT_GUARD_TTL_SECONDS)
+    assert [(each.about, each.level) for each in said if each.check == "key-template"] == [
+        ("table users, routes[1]", LOSES),
+        ("table users, routes[0]", OK),
+    ]
+    assert [each.about for each in said if each.check == "view-type"] == ["table users"]
+
+
+def test_a_table_that_no_route_takes_loses_data() -> None:
+    """All of its records are poison records."""
+    router = EntityRouter([Route(Projection(), table="others")])
+    said = findings(FACTS, router, DEFAULT_GUARD_TTL_SECONDS)[0]
+    assert (said.check, said.level, said.what) == ("key-template", LOSES, "no route takes its items")
+
+
+class OwnRouter:
+    """Tells nothing of what it does."""
+
+    needs_old_images = False
+
+    def routed(self, change: Change) -> tuple[tuple[Projection, Change]]:
+        """To the one projection that it has."""
+        return ((PLAIN, change),)
+
+
+def test_a_router_of_ones_own_can_not_be_told_of() -> None:
+    """Who wrote it knows its projections."""
+    said = findings(FACTS, OwnRouter(), DEFAULT_GUARD_TTL_SECONDS)
+    assert [(each.check, each.level) for each in said if each.level is not OK] == [("key-template", CANNOT)]
 
 
 def test_nodes_of_a_cluster_are_told_apart() -> None:

@@ -5,7 +5,7 @@ those for any item's; every way of writing that the configuration uses comes up;
 """
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ddb_cache_sync.core.attribute_values import Image
@@ -39,6 +39,11 @@ class Scratch(NamedTuple):
     def keys(self) -> list[tuple[str, str]]:
         """Each cache key that is written to, and its guard."""
         return [*dict.fromkeys((step.write.key, step.write.guard) for step in self.steps)]
+
+
+def together(scratches: Sequence[Scratch]) -> Scratch:
+    """Several scratch keys as one, at least one of them."""
+    return Scratch(scratches[0].key, tuple(step for each in scratches for step in each.steps))
 
 
 class _AnyAttribute(dict[str, Any]):
