@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, TypedDict, get_args
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change, LeftOut, Remove, Touch, Upsert, new_tuple
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
-from ddb_cache_sync.core.encodings.contract import Kind, StoredValue
+from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.expiry import Expires, Expiry
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key, lease_key
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
@@ -149,12 +149,6 @@ class Projection:
     def guard_prefix(self) -> str:
         """What every guard key begins with."""
         return self._guard_prefix
-
-    @property
-    def kind(self) -> Kind:
-        """What sort of key holds the values."""
-        kind: Kind = getattr(self._encoding, "kind", "string")  # an encoding that says nothing gives strings
-        return kind
 
     def leaves_out(self, change: Change) -> bool:
         """Whether this change is none of the cache's business: nothing is to be written for it."""
