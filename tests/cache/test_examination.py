@@ -12,7 +12,6 @@ from tests.cache.support import (
     EXPIRY_PERMISSIONS,
     HASH_PERMISSIONS,
     LOOKUP_PERMISSIONS,
-    REFRESH_PERMISSIONS,
     as_applier,
     limit,
 )
@@ -32,7 +31,7 @@ USES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "plain": ({}, ()),
     "hash": ({"encoding": HashEncoding()}, HASH_PERMISSIONS),
     "expiry": ({"expiry": Expiry("ttl")}, EXPIRY_PERMISSIONS),
-    "refresh": ({"mode": "refresh"}, REFRESH_PERMISSIONS),
+    "refresh": ({"mode": "refresh"}, ()),
     "lookups": ({"lookups": [LookupKey("users:by-email:{email}")]}, LOOKUP_PERMISSIONS),
 }
 ASKING = ("+info", "+time")

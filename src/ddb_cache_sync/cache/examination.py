@@ -35,24 +35,21 @@ _GUARD_TTL_SECONDS: Final = 60
 _REFUSED_COMMAND: Final = re.compile(r"permissions to run the '([a-z|_-]{1,40})' command")
 
 _ALWAYS: Final = ("EVALSHA", "SCRIPT LOAD", "SET", "DEL")
-_FOR_LOOKUPS: Final = ("HGETALL", "HEXISTS", "HGET", "HSET", "HDEL", "GET", "PTTL", "PERSIST", "EXPIRE")
+_FOR_LOOKUPS: Final = ("HGET", "HSET", "HDEL", "GET", "PEXPIRE", "PERSIST")
 # Each does nothing, or next to nothing, to the guard: SET makes it a string for a minute, which a hash command refuses.
 _PROBES: Final[Mapping[str, tuple[str, ...]]] = {
     "EVALSHA": ("EVALSHA", "0" * 40, "1", "{guard}"),
     "SCRIPT LOAD": ("SCRIPT", "LOAD", APPLY.source),
     "SET": ("SET", "{guard}", "0", "EX", str(_GUARD_TTL_SECONDS)),
     "DEL": ("DEL", "{key}"),
-    "EXISTS": ("EXISTS", "{key}"),
     "PEXPIREAT": ("PEXPIREAT", "{key}", "1"),
     "HSET": ("HSET", "{guard}", "f", "v"),
-    "HGETALL": ("HGETALL", "{guard}"),
-    "HEXISTS": ("HEXISTS", "{guard}", "f"),
     "HGET": ("HGET", "{guard}", "f"),
     "HDEL": ("HDEL", "{guard}", "f"),
     "GET": ("GET", "{key}"),
     "PTTL": ("PTTL", "{key}"),
     "PERSIST": ("PERSIST", "{key}"),
-    "EXPIRE": ("EXPIRE", "{key}", str(_GUARD_TTL_SECONDS)),
+    "PEXPIRE": ("PEXPIRE", "{key}", str(1000 * _GUARD_TTL_SECONDS)),
 }
 
 
@@ -150,7 +147,7 @@ def _refused(topology: Topology, scratch: Scratch) -> tuple[tuple[str, ...], boo
     wanted = list(_ALWAYS)
     wanted += ["HSET"] * any(isinstance(write.value, dict) for write in writes)
     wanted += ["PEXPIREAT"] * any(write.expires_at_ms is not None for write in writes)
-    wanted += ["EXISTS"] * any(write.only_cached for write in writes)
+    wanted += ["PTTL", "PEXPIRE"] * any(write.only_cached and isinstance(write.value, dict) for write in writes)
     wanted += _FOR_LOOKUPS if any(write.owner is not None for write in writes) else ()
     commands: dict[str, None] = {}
     keys_refused = False

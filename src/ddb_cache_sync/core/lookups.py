@@ -100,11 +100,7 @@ def words(
         for lookup in lookups:
             if (key := lookup.of(table, newest.item)) is not None:
                 claimed.setdefault(key, lookup)
-    concerned = dict.fromkeys(claimed)
-    for change in changes:
-        for image in _images(change):
-            concerned |= dict.fromkeys(key for lookup in lookups if (key := lookup.of(table, image)) is not None)
-    for key in concerned:
+    for key in dict.fromkeys([*claimed, *_concerned(lookups, changes)]):
         word = Write(key, guard_key(key, guard_prefix), own.version, None, owner=own.key)
         if key not in claimed:
             yield word
@@ -114,6 +110,15 @@ def words(
             yield word._replace(value=own.value, expires_at_ms=own.expires_at_ms)
         else:
             raise RecordError("the encoding gave a hash, and a lookup key that holds the item is a string")
+
+
+def _concerned(lookups: Sequence[LookupKey], changes: Sequence[Change]) -> Iterator[str]:
+    """The lookup keys that items had before or after these changes."""
+    for change in changes:
+        for image in _images(change):
+            for lookup in lookups:
+                if (key := lookup.of(change.key.table, image)) is not None:
+                    yield key
 
 
 def _images(change: Change) -> Iterator[Image]:

@@ -23,7 +23,7 @@ def scratch(**options: Any) -> Scratch:
     return scratch_writes(Projection(KeyTemplate("users:{id}"), **options), "users", {"id": "S"}, "12345", 1000.0)
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options) or "plain")
 def test_each_step_has_the_outcome_that_is_expected_and_nothing_is_left(options: dict[str, Any]) -> None:
     """In the model that every server is compared with."""
     cache = MemoryCache()
