@@ -78,8 +78,8 @@ class RouteSettings(BaseModel):
     exclude: Names = None
     """Top-level attributes not to store. None: none of them."""
     lookups: dict[str, Holds] | None = None
-    """Templates of lookup keys and what each holds, such as `{ "users:by-email:{email}" = "key" }`: the item's `key`, or
-    the `item`."""
+    """Templates of lookup keys and what each holds, such as `{ "users:by-email:{email}" = "key" }`: the item's `key`,
+    or the `item`."""
 
     @property
     def takes_all(self) -> bool:
