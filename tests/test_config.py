@@ -108,6 +108,14 @@ def test_every_key_of_a_route_reaches_its_projection() -> None:
     assert RouteSettings().projection("g:")._expiry is None
 
 
+def test_lookup_keys_are_named_with_what_they_hold(tmp_path: Path) -> None:
+    """As a table of templates."""
+    text = '[[routes]]\nkey_template = "users:{id}"\nlookups = { "users:by-email:{email}" = "item" }'
+    router = Settings.from_file(file_of(tmp_path, text)).router()
+    assert isinstance(router, Projection)
+    assert [(each.template, each.holds) for each in router.lookups] == [("users:by-email:{email}", "item")]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

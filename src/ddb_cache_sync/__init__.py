@@ -20,7 +20,7 @@ from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
 from ddb_cache_sync.core.lookups import LookupKey
 from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Notice, Outcome
-from ddb_cache_sync.core.projection import Projection
+from ddb_cache_sync.core.projection import Projection, Router
 from ddb_cache_sync.core.python_values import image_of
 from ddb_cache_sync.core.routes import Route
 from ddb_cache_sync.core.routing import EntityRouter
@@ -83,6 +83,7 @@ __all__ = [
     "ReportHook",
     "ReportLog",
     "Route",
+    "Router",
     "SecretCredentials",
     "StoredValue",
     "StreamRecord",

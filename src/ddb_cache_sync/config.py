@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ddb_cache_sync.core.encodings import encoding_named
 from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyTemplate, table_keys
+from ddb_cache_sync.core.lookups import Holds, LookupKey
 from ddb_cache_sync.core.projection import Mode, Projection, Router
 from ddb_cache_sync.core.routes import Route
 from ddb_cache_sync.core.routing import EntityRouter, Unmatched
@@ -69,13 +70,16 @@ class RouteSettings(BaseModel):
     ttl_attribute: str | None = None
     """The table's TTL attribute, with which values expire. None: the table's time to live plays no part."""
     value_ttl_seconds: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
-    """The longest time that a value stays after the change that wrote it, seconds. None: as long as the item."""
+    """The longest time that a value stays after it was last written, seconds. None: as long as the item."""
     keep_ttl_removals: bool = False
     """Keep what DynamoDB's time to live removes from the table."""
     include: Names = None
     """The only top-level attributes to store. None: all of them."""
     exclude: Names = None
     """Top-level attributes not to store. None: none of them."""
+    lookups: dict[str, Holds] | None = None
+    """Templates of lookup keys and what each holds, such as `{ "users:by-email:{email}" = "key" }`: the item's `key`,
+    or the `item`."""
 
     @property
     def takes_all(self) -> bool:
@@ -96,6 +100,7 @@ class RouteSettings(BaseModel):
             mode=self.mode,
             transforms=self._transforms(),
             expiry=Expiry(self.ttl_attribute, seconds=self.value_ttl_seconds) if expires else None,
+            lookups=[LookupKey(template, holds=holds) for template, holds in (self.lookups or {}).items()],
             keep_ttl_removals=self.keep_ttl_removals,
         )
 

@@ -72,7 +72,7 @@ class Settings(BaseModel):
     ttl_attribute: str | None = None
     """The table's TTL attribute: values expire with their items. None: it plays no part."""
     value_ttl_seconds: Annotated[int, Field(ge=1)] | None = None
-    """The longest time that a value stays after the change that wrote it, seconds. None: as long as the item."""
+    """The longest time that a value stays after it was last written, seconds. None: as long as the item."""
     unmatched: Unmatched = "refuse"
     """What becomes of an item that no route holds: `refuse` makes a poison record, `ignore` leaves it out."""
     routes: Annotated[tuple[RouteSettings, ...], BeforeValidator(listed), Field(min_length=1)] = ()
@@ -139,15 +139,15 @@ class Settings(BaseModel):
             ConfigurationError: No cache URL, or a setting that can't be right.
         """
         return Replicator(
-            self.connection(),
+            self.client(),
             self.router(),
             guard_ttl_seconds=self.guard_ttl_seconds,
             stream_label=self.stream_label,
             on_report=on_report,
         )
 
-    def connection(self) -> "redis.Redis | redis.RedisCluster":
-        """A client of the cache; it connects at its first command.
+    def client(self) -> "redis.Redis | redis.RedisCluster":
+        """The cache's client; connects at its first use.
 
         Raises:
             ConfigurationError: No cache URL, or a setting that can't be right.

@@ -29,9 +29,9 @@ APPLY_PERMISSIONS = ("+evalsha", "+script|load", "+set", "+del")
 FILL_PERMISSIONS = ("+evalsha", "+script|load", "+set", "+exists")
 HASH_PERMISSIONS = ("+hset", "+del")
 EXPIRY_PERMISSIONS = ("+pexpireat",)
-REFRESH_PERMISSIONS = ("+exists",)
+REFRESH_PERMISSIONS = ("+pttl", "+pexpire")
 """In addition, for what not everybody uses."""
-LOOKUP_PERMISSIONS = ("+hgetall", "+hget", "+hexists", "+hset", "+hdel", "+get", "+pttl", "+persist", "+expire")
+LOOKUP_PERMISSIONS = ("+hget", "+hset", "+hdel", "+get", "+pexpire", "+persist")
 READER_PERMISSIONS = ("+evalsha", "+script|load", "+get", "+set", "+del", "+exists")
 """For a reader that fills what it misses."""
 CLUSTER_PERMISSIONS = ("+cluster|slots", "+command", "+asking")

@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ddb_cache_sync import (
+    AttributeEncoding,
+    Change,
     ConfigurationError,
     Expiry,
     Image,
@@ -12,9 +16,7 @@ from ddb_cache_sync import (
     KeyTemplate,
     LookupKey,
     Projection,
-    RecordError,
     Remove,
-    Touch,
     Upsert,
     Version,
     where,
@@ -47,66 +49,70 @@ def test_an_items_lookup_key_is_made_of_its_attributes() -> None:
     assert LookupKey("{table}:by:{n}:{b}").of("t", user(n={"N": "1.0"}, b={"B": "AAE="})) == "t:by:1:AAE"
 
 
-@pytest.mark.parametrize("email", [None, {"NULL": True}, {"S": ""}, {"B": ""}])
-def test_an_item_without_the_attribute_has_no_lookup_key(email: Any) -> None:
-    """Nor has one where it is empty: all of them would share a key."""
+@pytest.mark.parametrize("email", [None, {"NULL": True}, {"S": ""}, {"B": ""}, {"L": [{"S": "x"}]}, {"SS": ["x"]}, 1])
+def test_an_item_without_such_an_attribute_has_no_lookup_key(email: Any) -> None:
+    """Nor where it is empty, since all of them would share a key, nor where it is nothing that a key can be made of."""
     assert BY_EMAIL.of("users", WITHOUT if email is None else user(email=email)) is None
 
 
-@pytest.mark.parametrize("email", [{"M": {}}, {"L": [{"S": "SECRET"}]}, {"SS": ["SECRET"]}, {"BOOL": True}, 1])
-def test_an_attribute_that_can_be_no_key_makes_a_poison_record(email: Any) -> None:
-    """It is named, and nothing of its contents."""
-    with pytest.raises(RecordError, match=r"^attribute email of a lookup key is not S, N or B$"):
-        BY_EMAIL.of("users", user(email=email))
+def said(projection: Projection, *changes: Change, now: float = 0.0, stale: bool = False) -> list[Write]:
+    """What an item says of lookup keys: of its newest change, and older ones."""
+    own = projection.write("users:1", changes[0], now)
+    return list(projection.words(own, changes[0], changes, stale=stale))
+
+
+def word(key: str, value: bytes | None, **others: Any) -> Write:
+    """What item 1 says of a lookup key."""
+    return Write(key, f"~v:{{{key}}}", VERSION, value, owner="users:1", **others)
 
 
 def test_an_upsert_claims_the_new_key_and_releases_the_old_one() -> None:
     """Where it is another one."""
-    moved = Upsert(KEY, VERSION, WITH_Y, WITH_X)
-    assert projection().lookup_keys("users:1", moved) == (X, Y)
-    claim = Write(Y, f"~v:{{{Y}}}", VERSION, b"users:1", owner="users:1")
-    assert projection().lookup_write(Y, "users:1", moved) == claim
-    assert projection().lookup_write(X, "users:1", moved) == claim._replace(key=X, guard=f"~v:{{{X}}}", value=None)
-    stayed = Upsert(KEY, VERSION, WITH_X, WITH_X)
-    assert projection().lookup_keys("users:1", stayed) == (X,)
-    assert projection().lookup_write(X, "users:1", stayed).value == b"users:1"
+    assert said(projection(), Upsert(KEY, VERSION, WITH_Y, WITH_X)) == [word(Y, b"users:1"), word(X, None)]
+    assert said(projection(), Upsert(KEY, VERSION, WITH_X, WITH_X)) == [word(X, b"users:1")]
 
 
 def test_a_remove_releases() -> None:
     """What the item was called before."""
-    removed = Remove(KEY, VERSION, WITH_X)
-    assert projection().lookup_keys("users:1", removed) == (X,)
-    assert projection().lookup_write(X, "users:1", removed).value is None
+    assert said(projection(), Remove(KEY, VERSION, WITH_X)) == [word(X, None)]
+
+
+def test_what_older_changes_of_the_batch_were_called_is_released() -> None:
+    """In the newest one's name."""
+    older = Upsert(KEY, Version.of(1, "1"), WITH_X, None)
+    assert said(projection(), Upsert(KEY, VERSION, WITHOUT, WITHOUT), older) == [word(X, None)]
+
+
+def test_a_stale_item_claims_nothing() -> None:
+    """What it is called now was said by a newer change; but what it was called before only this one may know."""
+    assert said(projection(), Upsert(KEY, VERSION, WITH_Y, WITH_X), stale=True) == [word(Y, None), word(X, None)]
 
 
 def test_a_lookup_key_may_hold_the_item() -> None:
     """Encoded as it is under its own key."""
     holding = projection(LookupKey("users:by-email:{email}", holds="item"))
-    write = holding.lookup_write(X, "users:1", Upsert(KEY, VERSION, WITH_X))
-    assert write.value == b'{"email":"x@y","id":"1"}'
+    assert said(holding, Upsert(KEY, VERSION, WITH_X)) == [word(X, b'{"email":"x@y","id":"1"}')]
 
 
-def test_an_item_that_is_left_out_releases() -> None:
-    """As it loses its own key."""
-    hiding = projection(transforms=[where(lambda item: "hidden" not in item)])
-    change = Upsert(KEY, VERSION, user(email={"S": "x@y"}, hidden={"BOOL": True}), WITH_X)
-    write = hiding.lookup_write(X, "users:1", change)
-    assert (write.value, write.left_out) == (None, True)
+def test_an_item_without_a_value_of_its_own_releases() -> None:
+    """Left out by a transform, or by its encoding."""
+    change = Upsert(KEY, VERSION, WITH_X, WITH_X)
+    assert said(projection(transforms=[where(lambda item: "hidden" in item)]), change) == [word(X, None)]
+    assert said(projection(encoding=AttributeEncoding("page")), change) == [word(X, None)]
 
 
 def test_an_expiry_is_that_of_the_item() -> None:
     """And an item that has expired releases."""
     expiring = projection(expiry=Expiry("expires_at"))
     change = Upsert(KEY, VERSION, user(email={"S": "x@y"}, expires_at={"N": "2000"}))
-    assert expiring.lookup_write(X, "users:1", change, now=1999.0).expires_at_ms == 2_000_000
-    assert expiring.lookup_write(X, "users:1", change, now=2000.0).value is None
+    assert said(expiring, change, now=1999.0) == [word(X, b"users:1", expires_at_ms=2_000_000)]
+    assert said(expiring, change, now=2000.0) == [word(X, None)]
 
 
 def test_lookup_keys_need_old_images() -> None:
     """The old key is in no new image."""
     assert projection().needs_old_images
     assert not Projection().needs_old_images
-    assert projection().lookup_keys("users:1", Touch(KEY, VERSION)) == ()
 
 
 @pytest.mark.parametrize(
@@ -120,6 +126,8 @@ def test_lookup_keys_need_old_images() -> None:
         (lambda: Projection(KeyTemplate("users:{a}:{b}"), lookups=[BY_EMAIL]), "could give the same key"),
         (lambda: projection(LookupKey("~v:{email}")), "guard prefix"),
         (lambda: projection(mode="invalidate"), "lookup keys in mode invalidate"),
+        (lambda: projection(keep_ttl_removals=True), "TTL removals kept"),
+        (lambda: Projection(lookups=BY_EMAIL), "lookups is a LookupKey"),  # type: ignore[arg-type]
         (lambda: Projection(lookups=["users:{email}"]), "a lookup key is a str"),  # type: ignore[list-item]
     ],
 )
@@ -130,8 +138,61 @@ def test_what_cannot_be_right_is_refused(make: Any, problem: str) -> None:
 
 
 def test_a_lookup_key_that_could_be_a_cache_key_of_the_default_mapping_is_refused() -> None:
-    """Which is known once the table is."""
-    change = Upsert(ItemKey("users", Image({"pk": {"S": "1"}, "sk": {"S": "2"}})), VERSION, WITH_X)
-    with pytest.raises(ConfigurationError, match="begins as the cache keys of table users"):
-        Projection(lookups=[BY_EMAIL]).lookup_keys("users:1:2", change)
-    assert Projection(lookups=[BY_EMAIL]).lookup_keys("users:1", Upsert(KEY, VERSION, WITH_X)) == (X,)
+    """Which is known once the table is, whatever the values are."""
+    composite = Upsert(ItemKey("users", Image({"pk": {"S": "1"}, "sk": {"S": "2"}})), VERSION, WITH_X)
+    for lookup in (BY_EMAIL, LookupKey("{kind}:a:{email}")):
+        with pytest.raises(ConfigurationError, match="could give the same key"):
+            Projection(lookups=[lookup]).check_table(composite)
+    Projection(lookups=[BY_EMAIL]).check_table(Upsert(KEY, VERSION, WITH_X))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("users:{id}", "users:by-email:{email}", True),
+        ("users:{id}", "users:{email}", False),
+        ("users:{id}", "people:{email}", True),
+        ("u{id}", "ux{email}", False),
+        ("u{id}:x", "u{email}:y", True),
+        ("u{id}x", "u{email}y", True),
+        ("u{id}x", "u{email}yx", False),
+        ("{{{t}}}:u:{id}", "{{{t}}}:by-email:{email}", True),
+        ("{{{t}}}:{id}", "{{{t}}}:{email}", False),
+        ("{a}:{b}", "{a}:fixed", False),
+        ("x{a}:{b}", "fixed:{b}", True),
+        ("{a}-{b}", "{a}", False),
+    ],
+)
+def test_two_templates_are_apart_where_no_values_give_the_same_text(one: str, other: str, apart: bool) -> None:
+    """As far as their characters tell that no value has."""
+    assert LookupKey(one).apart_from(LookupKey(other)) is apart
+    assert LookupKey(other).apart_from(LookupKey(one)) is apart
+
+
+TEMPLATES = (
+    "{a}",
+    "u{a}",
+    "ux{a}",
+    "{a}x",
+    "{a}-{b}",
+    "{a}:{b}",
+    "u:{a}",
+    "u:x:{a}",
+    "u{a}:x",
+    "u{a}-x",
+    "u-{a}",
+    "{a}:x",
+)
+
+
+@given(st.data())
+def test_templates_that_are_apart_never_give_the_same_key(data: st.DataObject) -> None:
+    """Whatever the values are."""
+    values = st.fixed_dictionaries({"a": st.text("ux-:%", min_size=1), "b": st.text("ux-:%", min_size=1)})
+    one, other = (LookupKey(data.draw(st.sampled_from(TEMPLATES))) for _ in range(2))
+    if not one.apart_from(other):
+        return
+    keys = [
+        each.of("t", Image({name: {"S": value} for name, value in data.draw(values).items()})) for each in (one, other)
+    ]
+    assert keys[0] != keys[1]

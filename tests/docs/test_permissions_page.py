@@ -53,7 +53,7 @@ PASSED_ON = [
 USES: dict[str, dict[str, Any]] = {
     "hash": {"encoding": HashEncoding()},
     "expiry": {"expiry": Expiry("ttl")},
-    "refresh": {"mode": "refresh"},
+    "refresh": {"mode": "refresh", "encoding": HashEncoding()},
     "lookups": {"lookups": [LookupKey("users:by-email:{email}")]},
 }
 
@@ -78,8 +78,10 @@ def applies(url: str) -> bool:
     return counts == [(2, 0, 0), (0, 1, 0)]
 
 
-def passes_on(url: str, options: dict[str, Any]) -> bool:
+def passes_on(url: str, options: dict[str, Any], administrator: redis.Redis) -> bool:
     """Do two items that come and go go well, record by record."""
+    administrator.hset("users:1", "filled by", "a reader")
+    administrator.expire("users:1", 100)
     with connect(url) as client:
         replicator = Replicator(client, **options)
         try:
@@ -198,7 +200,7 @@ def test_what_not_everybody_uses_needs_what_the_page_adds_and_no_less(
     redis_client: redis.Redis, redis_url: str, use: str
 ) -> None:
     """On one server."""
-    succeeds = attempt(redis_url, [redis_client], lambda url: passes_on(url, USES[use]))
+    succeeds = attempt(redis_url, [redis_client], lambda url: passes_on(url, USES[use], redis_client))
     assert succeeds([*APPLY, *EXTRAS[use]])
     for left_out in EXTRAS[use]:
         if left_out not in APPLY:

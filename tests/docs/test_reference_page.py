@@ -35,6 +35,8 @@ from ddb_cache_sync import (
     validate_with,
     where,
 )
+from ddb_cache_sync.core.diagnosis import Finding
+from ddb_cache_sync.core.readable import ReadableRecord
 from ddb_cache_sync.estimate import Bottleneck, Cost, Estimate, Way, Workload, default_prices, estimate
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
 from ddb_cache_sync.sync.preview import Preview
@@ -162,6 +164,21 @@ def test_the_json_of_a_checked_file_is_as_the_page_says(tmp_path: Path) -> None:
     for file in (ROOT / "examples" / "config.toml", tmp_path / "none.toml"):
         printed = subprocess.run([COMMAND, "config", "check", str(file), "--json"], check=False, capture_output=True)
         assert named("config check --json") == [*json.loads(printed.stdout)]
+
+
+def test_the_json_of_decode_is_as_the_page_says() -> None:
+    """As the command prints it, and as its type has it."""
+    printed = subprocess.run([COMMAND, "decode", EVENT, "--json"], check=True, capture_output=True).stdout
+    shown = json.loads(printed)
+    assert [*shown] == ["records"]
+    assert named("decode --json") == [*shown["records"][0]] == fields(ReadableRecord)
+
+
+def test_the_json_of_the_doctor_is_as_the_page_says() -> None:
+    """Each finding has the fields of its type; tests/cli shows the object."""
+    described = {name: spans(meaning) for row, meaning in rows(PAGE, "`doctor --json`") for name in spans(row)}
+    assert [*described] == ["loses_data", "findings"]
+    assert described["findings"] == [*fields(Finding), "ok"]
 
 
 def test_the_json_of_the_demo_is_as_the_page_says() -> None:

@@ -9,11 +9,13 @@ import sys
 import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import redis
 from tests.cache.support import closing_connections
 from tests.cli.programs import COMMAND, Program
+from tests.table.pipelines import Pipeline
 
 from ddb_cache_sync import KeyTemplate, Replicator, decode_stream_event
 from ddb_cache_sync.core.transforms import check_transforms
@@ -242,6 +244,25 @@ def test_what_has_expired_is_gone_and_what_is_odd_is_logged(
     assert 0 < redis_client.ttl("sessions:1") <= 60
     assert 60 < redis_client.ttl("sessions:2") <= 86_400
     assert "record 2: expires_at: a time to live past the year 3000" in caplog.text
+
+
+@pytest.mark.servers
+def test_a_deployment_is_stopped_where_changes_would_be_lost(
+    dynamodb: EmbeddedDynamoDB, redis_client: redis.Redis, redis_url: str
+) -> None:
+    """And goes on where nothing is wrong."""
+    pipeline = Pipeline(dynamodb)
+    pipeline.create_table()
+    pipeline.create_function()
+    command = [sys.executable, str(EXAMPLES / "check_pipeline.py"), pipeline.name]
+    environment = {**os.environ, **pipeline.environment, "DDB_CACHE_SYNC_REDIS_URL": redis_url}
+    cases: list[tuple[dict[str, Any], list[str]]] = [({}, []), ({"FunctionResponseTypes": []}, ["report-failures"])]
+    for changes, said in cases:
+        uuid = pipeline.map(**changes)
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        assert (run.returncode, run.stderr) == (int(bool(said)), "")
+        assert [line.split(": ")[1] for line in run.stdout.splitlines()] == said
+        pipeline.clients.lambda_.delete_event_source_mapping(UUID=uuid)
 
 
 def test_readme_shows_the_example() -> None:

@@ -13,7 +13,7 @@ from ddb_cache_sync.cache.bounded import waiting_until
 from ddb_cache_sync.cache.contract import Cache, WriteResult
 from ddb_cache_sync.cache.replies import code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
-from ddb_cache_sync.cache.scripts import APPLY, FILL, LOOKUPS, apply_command, arguments_of, fill_command, lookup_command
+from ddb_cache_sync.cache.scripts import APPLY, FILL, LOOKUPS, apply_command, fill_command, lookup_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, topology_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
@@ -28,8 +28,6 @@ CacheLike: TypeAlias = redis.Redis | redis.RedisCluster | Cache
 
 DEFAULT_RETRY_SECONDS: Final = 10.0
 """How long a failing cache is tried again where no deadline is given."""
-
-_MOST_ARGUMENTS: Final = 3_700  # 3,999 in a request to ElastiCache Serverless, less those of 25 other writes
 
 _LOG: Final = logging.getLogger("ddb_cache_sync")
 
@@ -111,26 +109,24 @@ class RedisCache:
             _LOG.warning("the cache's nodes can't be learned (%s)", code_of(error))
 
     def _calls(self, how: ScriptCalls, writes: Iterable[Write]) -> Iterator[Call]:
-        """The writes, as many in a call as the topology and the length of a request allow."""
+        """The writes, as many in a call as the topology allows; those of lookup keys have a script of their own."""
         most = self._topology.keys_per_script
         chunk: list[Write] = []
-        place = arguments = 0
+        place = 0
         script = how
         for write in writes:
-            if type(write.value) is dict or write.owner is not None or script is not how:
-                # A hash may take as many arguments as a request can have, and a lookup key has a script of its own.
-                arguments += arguments_of(write)
-                wanted = how if write.owner is None else self._lookup
-                if chunk and (arguments > _MOST_ARGUMENTS or wanted is not script):
+            wanted = how if write.owner is None else self._lookup
+            if wanted is not script:
+                if chunk:
                     yield Call(script, place, chunk)
                     place += len(chunk)
-                    chunk, arguments = [], arguments_of(write)
+                    chunk = []
                 script = wanted
             chunk.append(write)
             if len(chunk) == most:
                 yield Call(script, place, chunk)
                 place += most
-                chunk, arguments = [], 0
+                chunk = []
         if chunk:
             yield Call(script, place, chunk)
 

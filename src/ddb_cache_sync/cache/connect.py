@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from redis.credentials import CredentialProvider
 
 _SCHEMES: Final = ("redis", "rediss", "unix")
-_AWS_HOST: Final = re.compile(r"\.amazonaws\.com(\.cn)?$")
+AWS_HOST: Final = re.compile(r"\.amazonaws\.com(\.cn)?$")
 _CLUSTER_LABELS: Final = frozenset({"clustercfg", "serverless"})
 
 # Both shorter where the deadline is nearer: see BoundedPool.
@@ -62,7 +62,7 @@ def connect(
             f"the cache's URL has the scheme {parts.scheme!r}" if host else "the cache's URL names no host",
             hint="Write rediss://host:port, redis://host:port or unix:///path.",
         )
-    if parts.scheme == "redis" and _AWS_HOST.search(host) and not allow_plaintext:
+    if parts.scheme == "redis" and AWS_HOST.search(host) and not allow_plaintext:
         raise ConfigurationError(
             "the cache's URL is of an AWS host and does without TLS",
             hint="Write rediss://, or allow plaintext (DDB_CACHE_SYNC_ALLOW_PLAINTEXT=true) if it has no TLS.",
@@ -75,9 +75,9 @@ def connect(
     if authority and not os.path.isfile(str(authority)):  # noqa: PTH113 - pathlib takes longer to load than this to ask
         raise ConfigurationError("ssl_ca_certs names no file", hint="Give the path of a file in PEM form.")
     try:
-        if clustered or (_AWS_HOST.search(host) and _CLUSTER_LABELS & set(host.split("."))):
+        if clustered or (AWS_HOST.search(host) and _CLUSTER_LABELS & set(host.split("."))):
             # The endpoint's name stays the way in, whatever addresses the nodes have by then.
-            arguments = {"dynamic_startup_nodes": not _AWS_HOST.search(host)} | arguments
+            arguments = {"dynamic_startup_nodes": not AWS_HOST.search(host)} | arguments
             arguments["connection_pool_class"] = BoundedPool
             return cast("redis.RedisCluster", LazyCluster(lambda: redis.RedisCluster.from_url(url, **arguments)))
         pool = BoundedPool.from_url(url, **arguments)

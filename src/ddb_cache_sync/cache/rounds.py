@@ -170,7 +170,7 @@ class Round:
                 self.again += [Call(call.how, call.first_place + n, [write]) for n, write in enumerate(call.writes)]
             case Fault.COMMAND:
                 self.settled[call.first_place] = CacheError(
-                    f"the cache refused to {call.how.purpose.key_verb} key {call.writes[0].key!r} ({code})",
+                    f"the cache refused to {call.how.purpose.key_verb} {_name_of(call.writes[0])} ({code})",
                     hint="Look at what that key and its guard hold.",
                 )
 
@@ -178,3 +178,9 @@ class Round:
         self.wait_for = code
         self.topology_changed |= topology_changed
         self.again.append(Call(call.how, call.first_place, call.writes))
+
+
+def _name_of(first: Keyed) -> str:
+    """What an error calls it: a lookup key is made of attributes that are no key, so its owner is told instead."""
+    owner = getattr(first, "owner", None)
+    return f"key {first.key!r}" if owner is None else f"a lookup key of {owner!r}"

@@ -13,7 +13,9 @@ from ddb_cache_sync.cli.backfill import backfill
 from ddb_cache_sync.cli.config_check import check
 from ddb_cache_sync.cli.config_schema import schema
 from ddb_cache_sync.cli.console import MessageHandler, print_problem
+from ddb_cache_sync.cli.decode import decode
 from ddb_cache_sync.cli.demo import demo
+from ddb_cache_sync.cli.doctor import doctor
 from ddb_cache_sync.cli.estimate import estimate
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
@@ -28,6 +30,8 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(apply)
 app.command()(backfill)
+app.command()(decode)
+app.command()(doctor)
 config = typer.Typer(no_args_is_help=True)
 config.command()(check)
 config.command()(schema)

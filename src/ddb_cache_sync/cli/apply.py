@@ -1,6 +1,5 @@
 """`ddb-cache-sync apply EVENT.json`: apply an event file to a cache, or show what it would do."""
 
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +17,13 @@ from ddb_cache_sync.cli.options import (
     EncodingOption,
     KeyTemplateOption,
     RedisUrl,
+    read_input,
     settings,
 )
 from ddb_cache_sync.core.encodings import StoredValue
 from ddb_cache_sync.core.outcomes import ApplyReport, Failure, Notice
 from ddb_cache_sync.core.stream_records import event_records
-from ddb_cache_sync.errors import ConfigurationError, RecordError
+from ddb_cache_sync.errors import RecordError
 from ddb_cache_sync.sync.preview import Preview, preview
 
 
@@ -57,12 +57,10 @@ def apply(
 
 
 def _read(path: Path) -> Any:
-    name = "stdin" if str(path) == "-" else str(path)
     try:
-        return orjson.loads(sys.stdin.buffer.read() if name == "stdin" else path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"can't read {name}: {error.strerror}") from None
+        return orjson.loads(read_input(path))
     except orjson.JSONDecodeError as error:
+        name = "stdin" if str(path) == "-" else str(path)
         raise RecordError(f"{name} is not JSON (line {error.lineno}, column {error.colno})") from None
 
 

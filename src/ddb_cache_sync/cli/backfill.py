@@ -15,7 +15,7 @@ from ddb_cache_sync.cli.options import (
     EndpointUrl,
     KeyTemplateOption,
     RedisUrl,
-    RegionOption,
+    Region,
     TableOption,
     settings,
 )
@@ -32,7 +32,7 @@ def backfill(
     key_template: KeyTemplateOption = None,
     encoding: EncodingOption = None,
     endpoint_url: EndpointUrl = None,
-    region: RegionOption = None,
+    region: Region = None,
     segments: Annotated[
         int | None,
         typer.Option(
@@ -78,7 +78,7 @@ def backfill(
         checkpoint,
         chosen.fingerprint,
     )
-    with chosen.connection() as cache:
+    with chosen.client() as cache:
         running = prepare_backfill(
             cache,
             chosen.router(),

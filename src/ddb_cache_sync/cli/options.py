@@ -1,10 +1,13 @@
 """What means the same in every command: options, each of which falls back to its setting, and exit codes."""
 
 import os
+import sys
+from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.settings import Settings
 
 EXIT_FAILED: Final = 1
@@ -20,6 +23,23 @@ ConfigOption: TypeAlias = Annotated[
 RedisUrl: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="URL", help="The cache's URL. Default: DDB_CACHE_SYNC_REDIS_URL.", show_default=False),
+]
+TableOption: TypeAlias = Annotated[str, typer.Option("--table", metavar="NAME", help="The table's name.")]
+EndpointUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="DynamoDB's endpoint. Default: AWS_ENDPOINT_URL_DYNAMODB, or AWS.", show_default=False
+    ),
+]
+Region: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The table's Region. Default: AWS_REGION, or the profile's.",
+        envvar="AWS_REGION",
+        show_envvar=False,
+        show_default=False,
+    ),
 ]
 KeyTemplateOption: TypeAlias = Annotated[
     str | None,
@@ -40,22 +60,6 @@ EncodingOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-TableOption: TypeAlias = Annotated[str, typer.Option("--table", metavar="NAME", help="The DynamoDB table.")]
-EndpointUrl: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--endpoint-url", metavar="URL", help="Another DynamoDB than AWS's. Default: boto3's.", show_default=False
-    ),
-]
-RegionOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--region",
-        metavar="REGION",
-        help="The table's Region. Default: AWS_REGION, or the profile's.",
-        show_default=False,
-    ),
-]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
@@ -66,3 +70,15 @@ def settings(**options: str | None) -> Settings:
         ConfigurationError: An unknown setting, or one that can't be right.
     """
     return Settings.from_environment(os.environ, {name: value for name, value in options.items() if value is not None})
+
+
+def read_input(path: Path) -> bytes:
+    """What a file has in it; `-` is stdin.
+
+    Raises:
+        ConfigurationError: It can't be read.
+    """
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"can't read {path}: {error.strerror}") from None

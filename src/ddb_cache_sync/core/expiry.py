@@ -8,8 +8,8 @@ Rules:
    time in milliseconds, which is some 50,000 years ahead, and a time of more than five years ago, which DynamoDB
    passes over for safety.
 2. An item that has expired by now is written as a removal, though DynamoDB may take days to remove it.
-3. A fixed time to live is counted from the write, and shortened by a share that depends on key and version alone, so
-   that keys written together do not go together, and a write that is repeated comes to the same.
+3. A fixed time to live is counted from the write, a redelivery's included, and shortened by a share that depends on key
+   and version alone, so that keys written together do not go together.
 4. Of both, the earlier counts.
 """
 
@@ -38,7 +38,8 @@ class Expiry:
 
     Args:
         attribute: The table's TTL attribute. None: the table's time to live plays no part.
-        seconds: The longest time that a value stays after the change that wrote it. None: as long as the item.
+        seconds: The longest time that a value stays after it was last written; a record that comes again writes it
+            again. None: as long as the item.
         jitter: The largest share of `seconds` that a key's time is shortened by.
 
     Raises:
@@ -52,6 +53,10 @@ class Expiry:
             raise ConfigurationError("an expiry with neither a TTL attribute nor seconds")
         if attribute == "":
             raise ConfigurationError("a TTL attribute without a name")
+        if not (attribute is None or isinstance(attribute, str)):
+            raise ConfigurationError(f"a TTL attribute that is a {type(attribute).__name__}", hint="Give its name.")
+        if not (seconds is None or isinstance(seconds, int | float)):
+            raise ConfigurationError(f"a time to live that is a {type(seconds).__name__}", hint="Give seconds.")
         if seconds is not None and not 1 <= seconds <= _FURTHEST_SECONDS:
             raise ConfigurationError("a time to live below one second, or past every calendar")
         if not 0 <= jitter < 1:

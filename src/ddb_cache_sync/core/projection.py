@@ -10,7 +10,7 @@ of them, so that nothing older can come back:
 | refresh | writes the value where the key exists |
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypedDict, get_args
 
 from ddb_cache_sync.core.attribute_values import Image
@@ -20,7 +20,7 @@ from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.expiry import Expires, Expiry
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key, lease_key
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
-from ddb_cache_sync.core.lookups import LookupKey, check_apart
+from ddb_cache_sync.core.lookups import LookupKey, check_apart, words
 from ddb_cache_sync.core.templates import Template
 from ddb_cache_sync.core.transforms import Transform, apply_transforms, check_transforms
 from ddb_cache_sync.core.writes import Write
@@ -68,6 +68,7 @@ class Projection:
         "_guard_prefix",
         "_keeps_ttl_removals",
         "_keys",
+        "_known_tables",
         "_plain",
         "_transforms",
         "lookups",
@@ -95,6 +96,7 @@ class Projection:
         if mode not in get_args(Mode):
             raise ConfigurationError(f"mode {mode!r}", hint=f"There are {', '.join(get_args(Mode))}.")
         self._keys: Final = keys
+        self._known_tables: Final[set[tuple[str, int]]] = set()  # whose lookup keys have been checked
         self._encoding: Final = encoding or JsonEncoding()
         self._guard_prefix: Final = check_guard_prefix(guard_prefix)
         if isinstance(keys, KeyTemplate) and keys.beginning.startswith(guard_prefix):
@@ -103,9 +105,11 @@ class Projection:
             )
         self.mode: Final = mode
         self._transforms: Final = check_transforms(transforms)
+        if expiry is not None and not isinstance(expiry, Expiry):
+            raise ConfigurationError(f"expiry is a {type(expiry).__name__}", hint="Write Expiry(...).")
         self._expiry: Final = expiry
-        self.lookups: Final = self._checked_lookups(lookups)
         self._keeps_ttl_removals: Final = keep_ttl_removals
+        self.lookups: Final = self._checked_lookups(lookups)
         self._plain: Final = mode == "replicate" and expiry is None and not self._transforms
 
     @property
@@ -136,6 +140,16 @@ class Projection:
         """Whether changes must come with their old images."""
         return bool(self.lookups)
 
+    @property
+    def expiry(self) -> Expiry | None:
+        """When values expire; None: never."""
+        return self._expiry
+
+    @property
+    def guard_prefix(self) -> str:
+        """What every guard key begins with."""
+        return self._guard_prefix
+
     def leaves_out(self, change: Change) -> bool:
         """Whether this change is none of the cache's business: nothing is to be written for it."""
         return self._keeps_ttl_removals and type(change) is Remove and change.by_ttl
@@ -148,11 +162,6 @@ class Projection:
     def keys(self) -> KeyMapping:
         """The key mapping."""
         return self._keys
-
-    @property
-    def guard_prefix(self) -> str:
-        """What every guard key begins with."""
-        return self._guard_prefix
 
     @property
     def keeps_ttl_removals(self) -> bool:
@@ -214,48 +223,22 @@ class Projection:
             notice=expires.notice,
         )
 
-    def lookup_keys(self, cache_key: str, change: Change) -> Sequence[str]:
-        """The lookup keys that a change concerns: that of the item as it is, and that of the item as it was.
+    def check_table(self, change: Change) -> None:
+        """Make sure that the lookup keys can't be cache keys of the default mapping, now that the table is known.
 
         Raises:
-            RecordError: A lookup attribute that is not of a key's type.
-            ConfigurationError: A lookup key that could be a cache key.
+            ConfigurationError: They could.
         """
-        table = change.key.table
-        images = (
-            [] if isinstance(change, Touch) else [change.old, *([change.item] if isinstance(change, Upsert) else [])]
-        )
-        keys = [lookup.of(table, image) for lookup in self.lookups for image in images if image is not None]
-        found = dict.fromkeys(key for key in keys if key is not None)
-        if self._keys is table_keys:
-            for key in found:
-                if key.startswith(f"{table}:") and key.count(":") == cache_key.count(":"):
-                    raise ConfigurationError(
-                        f"a lookup key begins as the cache keys of table {table} do", hint="Let it begin differently."
-                    )
-        return tuple(found)
+        shape = (change.key.table, len(change.key.attributes.wire))
+        if self._keys is table_keys and shape not in self._known_tables:
+            own = Template(":".join([shape[0], *["{key}"] * shape[1]]))
+            for lookup in self.lookups:
+                check_apart(lookup, own)
+            self._known_tables.add(shape)
 
-    def lookup_write(self, lookup_key: str, cache_key: str, change: Change, now: float = 0.0) -> Write:
-        """The write by which an item claims a lookup key, or releases it.
-
-        Args:
-            lookup_key: One of those that `lookup_keys` gave for the change.
-            cache_key: The item's own cache key.
-            change: The change.
-            now: Epoch seconds, for the expiry.
-
-        Raises:
-            RecordError: The item can't be encoded, or the lookup key can have no guard.
-        """
-        released = Write(lookup_key, guard_key(lookup_key, self._guard_prefix), change.version, None, owner=cache_key)
-        if not isinstance(change, Upsert):
-            return released._replace(left_out=type(change) is LeftOut)
-        claims = [lookup for lookup in self.lookups if lookup.of(change.key.table, change.item) == lookup_key]
-        item, expires, left_out = self._kept(cache_key, change, now) if claims else (None, _NEVER, False)
-        if item is None:
-            return released._replace(left_out=left_out)
-        value = cache_key.encode() if claims[0].holds == "key" else self._encoded(item)
-        return released._replace(value=value, expires_at_ms=expires.at_ms)
+    def words(self, own: Write, newest: Change, changes: Sequence[Change], *, stale: bool) -> Iterator[Write]:
+        """What an item says of lookup keys, see `lookups.words`."""
+        return words(self.lookups, own, newest, changes, self._guard_prefix, stale=stale)
 
     def _kept(self, cache_key: str, change: Upsert, now: float) -> tuple[Image | None, Expires, bool]:
         """The item as it is encoded, None where it is not to be in the cache; and whether it is left out of it."""
@@ -268,16 +251,23 @@ class Projection:
         return item, expires, item is None
 
     def _checked_lookups(self, lookups: Sequence[LookupKey]) -> tuple[LookupKey, ...]:
+        if not isinstance(lookups, list | tuple):
+            raise ConfigurationError(f"lookups is a {type(lookups).__name__}", hint="Give a list of LookupKey.")
         if lookups and self.mode != "replicate":
             raise ConfigurationError(
                 f"lookup keys in mode {self.mode}", hint="They are kept in mode replicate only: nobody could fill them."
+            )
+        if lookups and self._keeps_ttl_removals:
+            raise ConfigurationError(
+                "lookup keys, and TTL removals kept",
+                hint="A value whose item is kept could not be passed on: drop one.",
             )
         for place, lookup in enumerate(lookups):
             if not isinstance(lookup, LookupKey):
                 raise ConfigurationError(
                     f"a lookup key is a {type(lookup).__name__}", hint="Write LookupKey('users:by-email:{email}')."
                 )
-            if lookup.holds == "item" and getattr(self._encoding, "kind", "string") != "string":
+            if lookup.holds == "item" and self.kind != "string":
                 raise ConfigurationError(
                     f"{lookup!r} holds the item, and the encoding stores hashes", hint="Let it hold the item's key."
                 )
@@ -319,6 +309,20 @@ class Router(Protocol):
             RecordError: The change belongs nowhere, which makes its record a poison record.
         """
         ...
+
+
+def routed(router: Router, change: Change) -> Sequence[tuple[Projection, Change]]:
+    """What a router says, all of it before anything is made of it.
+
+    Raises:
+        RecordError: The change belongs nowhere, or the router failed.
+    """
+    try:
+        return tuple(router.routed(change))
+    except CacheSyncError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the caller's own code; its text may repeat contents
+        raise RecordError(f"the router raised {type(error).__name__}") from None
 
 
 def _checked(value: object) -> StoredValue:

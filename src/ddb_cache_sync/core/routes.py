@@ -176,11 +176,10 @@ def _tables_meet(one: Route, other: Route) -> bool:
 
 
 def _apart(one: Projection, other: Projection) -> bool:
-    """Whether the two never give the same cache key, as the beginnings and the colons of their templates tell."""
+    """Whether the two never give the same cache key, as far as their templates tell."""
     if not isinstance(one.keys, KeyTemplate) or not isinstance(other.keys, KeyTemplate):
         return False
-    first, second = one.keys.beginning, other.keys.beginning
-    return one.keys.colons != other.keys.colons or not (first.startswith(second) or second.startswith(first))
+    return one.keys.apart_from(other.keys)
 
 
 def _check_patterns(field: str, patterns: object) -> None:

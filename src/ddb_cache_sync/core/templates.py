@@ -14,7 +14,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ddb_cache_sync.core.attribute_values import decode_bytes, decode_text, tag_and_wire, utf8_text
 from ddb_cache_sync.core.numbers import plain_number
@@ -25,6 +25,7 @@ DEFAULT_MAX_KEY_BYTES: Final = 1024
 
 _LONG_VALUE_BYTES: Final = 64
 _ALWAYS_ESCAPED: Final = r"%{}:\x00-\x1f\x7f"
+_SEPARATOR: Final = re.compile(r"[{}:\x00-\x1f\x7f]").match  # of these, a % is what an escape begins with
 _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 _UNESCAPABLE: Final = frozenset("0123456789ABCDEFabcdef%")  # what an escape is itself made of
 
@@ -69,10 +70,14 @@ class Template:
         """What every text begins with; empty where a value comes first."""
         return self._literals[0]
 
-    @property
-    def colons(self) -> int:
-        """How many colons every text has, since no value has any."""
-        return sum(text.count(":") for text in self._literals)
+    def apart_from(self, other: "Template") -> bool:
+        """Whether no text of this template can be one of the other, whatever the values are; False: it can't be told.
+
+        No value has one of the characters that are always escaped. So they part every text of a template in the same
+        places, and two texts are the same only if all parts are.
+        """
+        mine, theirs = _parts(self._literals), _parts(other._literals)  # noqa: SLF001 - of the same class
+        return len(mine) != len(theirs) or not all(map(_Part.may_be, mine, theirs))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.template!r})"
@@ -92,6 +97,48 @@ class Template:
             for place in self._tagged:
                 values[place] = _short(values[place])
         return join(self._literals, values, self.max_bytes)
+
+
+class _Part(NamedTuple):
+    """What stands between two characters that no value has."""
+
+    separator: str
+    """The character before it; empty at the beginning."""
+    start: str
+    end: str | None
+    """What comes after the values in it; None: there are none, and `start` is all of it."""
+
+    def may_be(self, other: "_Part") -> bool:
+        """Whether the same text can stand in both places."""
+        if self.separator != other.separator:
+            return False
+        if self.end is None and other.end is None:
+            return self.start == other.start
+        if self.end is None or other.end is None:
+            text, (_, start, end) = (self.start, other) if self.end is None else (other.start, self)
+            return text.startswith(start) and text.endswith(end or "")
+        return _begin_alike(self.start, other.start) and _begin_alike(self.end[::-1], other.end[::-1])
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _parts(literals: Sequence[str]) -> list[_Part]:
+    """The parts of a template, between the characters that no value has."""
+    parts = [_Part("", "", None)]
+    for place, literal in enumerate(literals):
+        if place > 0:  # a value stands before it
+            parts[-1] = parts[-1]._replace(end="")
+        for character in literal:
+            last = parts[-1]
+            if _SEPARATOR(character):
+                parts.append(_Part(character, "", None))
+            elif last.end is None:
+                parts[-1] = last._replace(start=last.start + character)
+            else:
+                parts[-1] = last._replace(end=last.end + character)
+    return parts
 
 
 def key_value_text(name: str, value: object) -> str:

@@ -16,7 +16,7 @@ class Write(NamedTuple):
     value: StoredValue | None
     """The encoded item; None: the key is deleted."""
     expires_at_ms: int | None = None
-    """When the value expires, epoch milliseconds; None: never."""
+    """When the value expires, epoch milliseconds; None: never, or as long as the key has where it is `only_cached`."""
     only_cached: bool = False
     """The value is written only where the key exists."""
     owner: str | None = None

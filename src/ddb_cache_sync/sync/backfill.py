@@ -196,9 +196,11 @@ class Backfill:
                 hint="Go on from the checkpoint: a scan is read anew. From an export, with each item read again "
                 "(--read-again).",
             )
+        deadline = time.monotonic() + min(self._patience, left)
         writes = PageWrites(page, self._router, now)
-        results = self._cache.fill(writes, time.monotonic() + min(self._patience, left))
-        writes.count(results)
+        writes.count(self._cache.fill(writes.of_items(), deadline))
+        if writes.has_words:
+            writes.count_words(self._cache.fill(writes.words(), deadline))
         with self._lock:
             for name in self._counts:
                 self._counts[name] += getattr(writes, name)

@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 from ddb_cache_sync.cache.contract import WriteResult
 from ddb_cache_sync.core.changes import Change, Remove, new_tuple
 from ddb_cache_sync.core.outcomes import APPLIED, STALE, ApplyReport, Failure, Notice
-from ddb_cache_sync.core.projection import Projection, Router
+from ddb_cache_sync.core.projection import Projection, Router, routed
 from ddb_cache_sync.core.stream_records import decode_change, fault_in, sequence_number_of
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
-from ddb_cache_sync.errors import RecordError
+from ddb_cache_sync.errors import CacheError, RecordError
 
 
 class Delivered(NamedTuple):
@@ -32,6 +32,14 @@ class Written(NamedTuple):
 
     write: Write
     delivered: Sequence[Delivered]
+
+
+class Said(NamedTuple):
+    """What an item says of a lookup key."""
+
+    place: int
+    """That of the record that it comes from, in the batch."""
+    word: Write
 
 
 _NEWEST_FIRST: Final = itemgetter(0, 1)  # by version, then by place
@@ -53,6 +61,7 @@ class Batch:
     Attributes:
         errors: Why a record can't be applied, by place in the batch; complete once all writes were read.
         written: What was written, in order; complete once all writes were read.
+        said: What was said of lookup keys, in order; complete once all words were read.
 
     Raises:
         ConfigurationError: The projection can't be right for these records.
@@ -63,7 +72,7 @@ class Batch:
         self.errors: dict[int, RecordError] = {}
         self.written: list[Written] = []
         self._by_key: dict[str, list[Delivered]] = {}
-        self._by_word: dict[tuple[str, str], list[Delivered]] = {}  # lookup key and the item that has a word on it
+        self.said: list[Said] = []
         self._earliest: float | None = None
         self._ttl_removals = 0
         old_images = router.needs_old_images
@@ -75,7 +84,7 @@ class Batch:
                 if type(router) is Projection:  # as with most: spared the round through a router
                     self._add(place, change, router)
                 else:
-                    for projection, seen in router.routed(change):
+                    for projection, seen in routed(router, change):
                         self._add(place, seen, projection)
             except RecordError as error:
                 self.errors[place] = error
@@ -94,8 +103,7 @@ class Batch:
         else:
             self._by_key[key] = [delivered]
         if projection.lookups:
-            for lookup_key in projection.lookup_keys(key, change):
-                self._by_word.setdefault((lookup_key, key), []).append(delivered)
+            projection.check_table(change)
 
     def writes(self, now: float = 0.0) -> Iterator[Write]:
         """The newest write of each cache key; an older one where the newest can't be encoded.
@@ -115,20 +123,32 @@ class Batch:
                 self.written.append(new_tuple(Written, (write, delivered[skipped:] if skipped else delivered)))
                 yield write
                 break
-        for (lookup_key, key), delivered in self._by_word.items():
-            delivered.sort(key=_NEWEST_FIRST, reverse=True)
-            for skipped, newest in enumerate(delivered):
-                try:
-                    write = newest.projection.lookup_write(lookup_key, key, newest.change, now)
-                except RecordError as error:
-                    self.errors.setdefault(newest.place, error)
-                    continue
-                self.written.append(Written(write, delivered[skipped:]))
-                yield write
-                break
 
-    def report(self, results: Sequence[WriteResult], now: float) -> ApplyReport:
-        """Count what became of the records, given a result for each write.
+    def words(self, results: Sequence[WriteResult]) -> Iterator[Write]:
+        """What the items say of lookup keys, once their own keys are written.
+
+        Args:
+            results: A result for each of `writes`.
+        """
+        for (write, delivered), result in zip(self.written, results, strict=True):
+            newest = delivered[0]
+            if not newest.projection.lookups or (result is not APPLIED and result is not STALE):
+                continue
+            changes = [each.change for each in delivered]
+            try:
+                for word in newest.projection.words(write, newest.change, changes, stale=result is STALE):
+                    self.said.append(Said(newest.place, word))
+                    yield word
+            except RecordError as error:
+                self.errors.setdefault(newest.place, error)
+
+    def report(self, results: Sequence[WriteResult], now: float, said: Sequence[WriteResult] = ()) -> ApplyReport:
+        """Count what became of the records.
+
+        Args:
+            results: A result for each of `writes`.
+            now: Epoch seconds.
+            said: A result for each of `words`.
 
         Raises:
             RecordError: A poison record without a sequence number.
@@ -147,6 +167,9 @@ class Batch:
                     became[older.place] = max(became[older.place], _STALE)
             if write.notice is not None:
                 notices[newest] = write.notice
+        for (place, _), result in zip(self.said, said, strict=True):
+            if isinstance(result, CacheError):
+                reasons.setdefault(place, result.problem)
         return self._report(became, reasons, notices, now)
 
     def _report(self, became: bytearray, reasons: dict[int, str], notices: dict[int, str], now: float) -> ApplyReport:

@@ -4,16 +4,18 @@ Rules:
 
 1. An item is written by the projection that holds it. For those that do not, nothing is deleted: either they never had
    it, or the change by which it left them is in the stream's hands.
-2. Items go first and lookup keys after them, so that no reader finds a lookup key that leads to nothing.
+2. Items go first and lookup keys after them, so that no reader finds a lookup key that leads to nothing. An item of
+   which the stream has spoken says nothing of lookup keys: its changes do.
 3. An item that can't be carried stops no other.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ddb_cache_sync.core.changes import Change, Remove, Upsert
+from ddb_cache_sync.core.changes import Change, Remove
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
+from ddb_cache_sync.core.projection import routed
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 
 if TYPE_CHECKING:
@@ -25,8 +27,19 @@ if TYPE_CHECKING:
     from ddb_cache_sync.sync.item_sources import Page
 
 
+class _Made(NamedTuple):
+    """A write, and what it was made of."""
+
+    write: Write
+    projection: Projection
+    change: Change
+
+
 class PageWrites:
-    """The writes of a page, to be iterated over once, and their counts, those of `BackfillReport`.
+    """The writes of a page, and their counts, those of `BackfillReport`.
+
+    Use it once: fill in `of_items`, give the results to `count`; where it `has_words`, the same with `words` and
+    `count_words`.
 
     Args:
         page: The page.
@@ -45,54 +58,60 @@ class PageWrites:
         self._page = page
         self._router = router
         self._now = now
-        self._deletions: set[int] = set()
+        self._made: list[_Made] = []
+        self._speakers: list[_Made] = []
+        self._words: list[Write] = []
         for error in page.errors:
             self._fail(error.problem)
 
-    def __iter__(self) -> Iterator[Write]:
-        """Each write.
+    def of_items(self) -> Iterator[Write]:
+        """The writes of the items.
 
         Raises:
             ConfigurationError: The projection can't be right for these items.
         """
-        place = 0
-        words: list[Write] = []
         for change in self._page.changes:
-            own: list[Write] = []
             try:
-                made = [*self._of(change, own)]
+                made = [*self._of(change)]
             except RecordError as error:
                 self._fail(error.problem)
                 continue
-            words += own
             self.left_out += not made
-            for write in made:
-                if write.value is None:
-                    self._deletions.add(place)
-                yield write
-                place += 1
-        for write in words:
-            if write.value is None:
-                self._deletions.add(place)
-            yield write
-            place += 1
+            self._made += made
+            for each in made:
+                yield each.write
 
     def count(self, results: Sequence[WriteResult]) -> None:
-        """Count what became of the writes, given a result for each."""
-        for place, result in enumerate(results):
-            if result is APPLIED:
-                if place in self._deletions:
-                    self.removed += 1
-                else:
-                    self.written += 1
-            elif result is STALE:
-                self.guarded += 1
-            else:
-                self._fail(result.problem)
+        """Count what became of the writes of items, given a result for each."""
+        for made, result in zip(self._made, results, strict=True):
+            self._count(made.write, result)
+            if result is APPLIED and made.projection.lookups:
+                self._speakers.append(made)
 
-    def _of(self, change: Change, words: list[Write]) -> Iterator[Write]:
-        """The writes of an item; its words on lookup keys are added to the others."""
-        for projection, seen in self._router.routed(change):
+    @property
+    def has_words(self) -> bool:
+        """Whether items have something to say of lookup keys, once they are written."""
+        return bool(self._speakers)
+
+    def words(self) -> Iterator[Write]:
+        """What items say of lookup keys: of those that they have, and where old images are known of those."""
+        for write, projection, change in self._speakers:
+            try:
+                words = [*projection.words(write, change, [change], stale=False)]
+            except RecordError as error:
+                self._fail(error.problem)
+                continue
+            self._words += words
+            yield from words
+
+    def count_words(self, results: Sequence[WriteResult]) -> None:
+        """Count what became of the words, given a result for each."""
+        for write, result in zip(self._words, results, strict=True):
+            self._count(write, result)
+
+    def _of(self, change: Change) -> Iterator[_Made]:
+        """The writes of an item."""
+        for projection, seen in routed(self._router, change):
             if isinstance(seen, Remove):
                 if not isinstance(change, Remove):
                     continue  # rule 1
@@ -102,19 +121,21 @@ class PageWrites:
                         "from others",
                         hint="Fill from a scan or from a full export.",
                     )
-            key = projection.cache_key(seen)
-            write = projection.write(key, seen, self._now, filling=True)
-            if write.value is None and isinstance(seen, Upsert):
-                continue  # left out, or expired
-            words += self._words(projection, key, seen)
-            yield write
+            if projection.lookups:
+                projection.check_table(seen)
+            write = projection.write(projection.cache_key(seen), seen, self._now, filling=True)
+            if write.value is not None or isinstance(seen, Remove):  # else left out, or expired
+                yield _Made(write, projection, seen)
 
-    def _words(self, projection: Projection, key: str, seen: Change) -> list[Write]:
-        """What an item says of lookup keys: of the one that it has, and where its old image is known of that."""
-        if not projection.lookups:
-            return []
-        lookup_keys = projection.lookup_keys(key, seen)
-        return [projection.lookup_write(each, key, seen, self._now) for each in lookup_keys]
+    def _count(self, write: Write, result: WriteResult) -> None:
+        if result is STALE:
+            self.guarded += 1
+        elif result is not APPLIED:
+            self._fail(result.problem)
+        elif write.value is None:
+            self.removed += 1
+        else:
+            self.written += 1
 
     def _fail(self, reason: str) -> None:
         self.failed += 1

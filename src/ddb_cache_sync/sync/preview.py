@@ -2,12 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ddb_cache_sync.core.encodings import StoredValue
+from ddb_cache_sync.core.outcomes import APPLIED
 from ddb_cache_sync.core.projection import Router
 from ddb_cache_sync.core.stream_records import sequence_number_of
+from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.sync.batch import Batch
+
+if TYPE_CHECKING:
+    from ddb_cache_sync.cache.contract import WriteResult
 
 
 class Preview(NamedTuple):
@@ -45,12 +50,19 @@ def preview(
     batch = Batch(records, router, stream_label_ms)
     numbers = [sequence_number_of(record) for record in records]
     previews: defaultdict[int, list[Preview]] = defaultdict(list)
-    for write in batch.writes(now):
-        newest, *older = batch.written[-1].delivered
+
+    def show(place: int, write: Write) -> None:
         action: Literal["set", "delete"] = "delete" if write.value is None else "set"
-        previews[newest.place].append(Preview(numbers[newest.place], action, write.key, write.version, write.value))
+        previews[place].append(Preview(numbers[place], action, write.key, write.version, write.value))
+
+    results: list[WriteResult] = [APPLIED for _ in batch.writes(now)]
+    for write, delivered in batch.written:
+        newest, *older = delivered
+        show(newest.place, write)
         for each in older:
             previews[each.place].append(Preview(numbers[each.place], "superseded", write.key, each.version))
+    for word in batch.words(results):
+        show(batch.said[-1].place, word)
     for place, error in batch.errors.items():
         previews[place].append(Preview(numbers[place], "refused", reason=error.problem))
     return [each for place, number in enumerate(numbers) for each in previews[place] or [Preview(number, "filtered")]]

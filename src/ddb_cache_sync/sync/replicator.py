@@ -61,8 +61,14 @@ class Replicator:
             raise ConfigurationError(
                 f"a projection and {', '.join(options)} beside it", hint="Give these to the projection."
             )
+        given: object = projection
+        if given is not None and not hasattr(given, "routed"):
+            raise ConfigurationError(
+                f"the projection is a {type(given).__name__}", hint="Write Projection(...), or keys=KeyTemplate(...)."
+            )
         self._cache = cache_of(cache, guard_ttl_seconds)
         self._router: Router = Projection(**options) if projection is None else projection
+        self._has_lookups = self._router.needs_old_images
         self._label_ms = stream_label_ms(stream_label)
         self._hooks = report_hooks(on_report)
         self._clock = clock
@@ -82,13 +88,15 @@ class Replicator:
         Raises:
             CacheUnavailable: Not all could be applied by the deadline; some may be. Deliver the batch again.
             CacheError: The cache refuses us, by its permissions for instance.
-            ConfigurationError: The configuration can't be right for these records; nothing was applied.
+            ConfigurationError: The configuration can't be right for these records; nothing was applied, unless code of
+                your own raised it in the midst of them.
             RecordError: A poison record has no sequence number that it could be reported by; all others were applied.
         """
         started = self._monotonic()
         batch = Batch(records, self._router, self._label_ms)
         results = self._cache.apply(batch.writes(self._clock()), deadline)
-        report = batch.report(results, self._clock())
+        said = self._cache.apply(batch.words(results), deadline) if self._has_lookups else ()
+        report = batch.report(results, self._clock(), said)
         report = replace(report, duration_seconds=self._monotonic() - started)
         tell(self._hooks, report)
         return report

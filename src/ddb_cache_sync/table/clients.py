@@ -100,6 +100,22 @@ def s3_client(
     return _client("s3", region, endpoint_url, credentials)
 
 
+def impatient_client(service: str, region: str | None = None, endpoint_url: str | None = None) -> Any:
+    """Build a client of any service that gives up soon: for questions whose answer can be done without.
+
+    Untyped, so that nobody needs the stubs of services that are asked one question.
+
+    Args:
+        service: As boto3 names it.
+        region: A Region's code; None takes the environment's or the profile's.
+        endpoint_url: Another server than AWS's. None: the environment's, or AWS.
+
+    Raises:
+        ConfigurationError: No or no valid Region, profile or endpoint.
+    """
+    return _client(service, region, endpoint_url, None, attempts=2)
+
+
 def error_code(error: Exception) -> str:
     """Give the short name of what went wrong, safe to log or count.
 
@@ -132,7 +148,14 @@ def translate(error: Exception, action: str, hints: Mapping[str, str] | None = N
     return TableError(problem, hint=next((known[name] for name in names if name in known), None))
 
 
-def _client(service: str, region: str | None, endpoint_url: str | None, credentials: StaticCredentials | None) -> Any:
+def _client(
+    service: str,
+    region: str | None,
+    endpoint_url: str | None,
+    credentials: StaticCredentials | None,
+    *,
+    attempts: int = _ATTEMPTS,
+) -> Any:
     keys: dict[str, Any] = {}
     if credentials is not None:
         keys = {
@@ -145,7 +168,7 @@ def _client(service: str, region: str | None, endpoint_url: str | None, credenti
             service,  # type: ignore[call-overload]  # the stubs know a service by its literal name only
             region_name=region,
             endpoint_url=endpoint_url,
-            config=_config(endpoint_url),
+            config=_config(endpoint_url, attempts),
             **keys,
         )
     except BotoCoreError as error:
@@ -156,11 +179,11 @@ def _client(service: str, region: str | None, endpoint_url: str | None, credenti
         ) from None
 
 
-def _config(endpoint_url: str | None) -> Config:
+def _config(endpoint_url: str | None, attempts: int) -> Config:
     options: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS,
         "read_timeout": _READ_SECONDS,
-        "retries": {"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        "retries": {"mode": "standard", "total_max_attempts": attempts},
         "max_pool_connections": _CONNECTIONS,
         "tcp_keepalive": True,
     }

@@ -1,11 +1,12 @@
 """A table and a cache in memory: the model that the real ones are held against."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ddb_cache_sync.cache.contract import ReadResult, WriteResult
-from ddb_cache_sync.cache.scripts import MOST_WORDS
+from ddb_cache_sync.cache.scripts import MOST_CLAIMS, MOST_WORDS
 from ddb_cache_sync.core.fills import Claim, Claimed, ClaimState, Fill
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
 from ddb_cache_sync.core.versions import Version
@@ -28,8 +29,10 @@ class MemoryCache:
     """When values expire, epoch milliseconds, by cache key; those that never do are not here."""
     guards: dict[str, Version] = field(default_factory=dict)
     """The version last applied, by guard key."""
-    words: dict[str, dict[str, tuple[Version, Write | None]]] = field(default_factory=dict)
-    """By the guard key of a lookup key: the last word of each item, its version and what it claims (None: released)."""
+    words: dict[str, dict[str, Write]] = field(default_factory=dict)
+    """By the guard key of a lookup key: the last word of each item."""
+    now: float = 0.0
+    """The time, epoch seconds: what `expire` was told last."""
     leases: dict[str, str] = field(default_factory=dict)
     """The tokens of readers that load missing keys, by lease key."""
     break_after: int | None = None
@@ -89,16 +92,19 @@ class MemoryCache:
 
     def _claim(self, write: Write, owner: str) -> WriteResult:
         words = self.words.setdefault(write.guard, {})
-        last = words.get(owner)
-        if last is None and len(words) >= MOST_WORDS:
+        others = [word for other, word in words.items() if other != owner]
+        claimed = sum(word.value is not None for word in others)
+        if len(others) >= MOST_WORDS or (write.value is not None and claimed >= MOST_CLAIMS):
             return CacheError("as many items as can be have a word on this lookup key")
-        if last is not None and last[0] > write.version:
+        last = words.get(owner)
+        if last is not None and last.version > write.version:
             return STALE
-        words[owner] = (write.version, None if write.value is None else write)
+        words[owner] = write
         self._break()
-        claims = [(version, claimant) for claimant, (version, claim) in words.items() if claim is not None]
-        shown = words[max(claims)[1]][1] if claims else None
-        self._put(write._replace(value=None) if shown is None else shown)
+        claims = [word for word in words.values() if word.value is not None]
+        shown = max(claims, key=_greatness, default=None)
+        gone = shown is None or (shown.expires_at_ms is not None and shown.expires_at_ms <= self.now * 1000)
+        self._put(write._replace(value=None) if shown is None or gone else shown)
         return APPLIED
 
     def _break(self) -> None:
@@ -121,7 +127,9 @@ class MemoryCache:
         if write.only_cached and write.key not in self.values:
             return
         self.values.pop(write.key, None)
-        self.expires_at_ms.pop(write.key, None)
+        left = self.expires_at_ms.pop(write.key, None)
+        if write.only_cached and write.expires_at_ms is None and left is not None:
+            self.expires_at_ms[write.key] = left
         if write.value is not None:
             self.values[write.key] = write.value
             if write.expires_at_ms is not None:
@@ -129,8 +137,14 @@ class MemoryCache:
 
     def expire(self, now: float) -> None:
         """Let the values go that expire by now (epoch seconds)."""
+        self.now = now
         for key in [key for key, at_ms in self.expires_at_ms.items() if at_ms <= now * 1000]:
             del self.values[key], self.expires_at_ms[key]
+
+
+def _greatness(claim: Write) -> tuple[float, str, str]:
+    """What decides between claims: see `lookups.lua`."""
+    return (math.inf if claim.expires_at_ms is None else claim.expires_at_ms, claim.version, claim.owner or "")
 
 
 @dataclass(slots=True)

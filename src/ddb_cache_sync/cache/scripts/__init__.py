@@ -43,8 +43,10 @@ LOOKUPS = Script.read("lookups")
 CLAIM = Script.read("claim")
 FILL_UNMOVED = Script.read("put", "fill_unmoved")
 
-MOST_WORDS = 64
-"""How many items may have a word on one lookup key: attributes that so many share are no key."""
+MOST_CLAIMS = 64
+"""How many items may claim one lookup key at once: an attribute that so many share is no key."""
+MOST_WORDS = 1_000
+"""How many items may have passed one lookup key on within the guard's time to live, those that claim it included."""
 
 Arguments: TypeAlias = list[str | bytes]
 
@@ -67,12 +69,15 @@ def apply_command(writes: Iterable[Write], guard_ttl_seconds: int) -> Command:
 def lookup_command(writes: Iterable[Write], guard_ttl_seconds: int, now: float) -> Command:
     """Let the owner of each write claim its lookup key, or release it. Answers the positions, from 1, of the stale."""
     keys: list[str] = []
-    arguments: Arguments = [str(guard_ttl_seconds), str(int(now)), str(MOST_WORDS)]
+    limits = (guard_ttl_seconds * 1000, int(now * 1000), MOST_CLAIMS, MOST_WORDS)
+    arguments: Arguments = [str(limit) for limit in limits]
     for write in writes:
+        if write.owner is None or not (write.value is None or isinstance(write.value, bytes)):
+            raise ValueError("a lookup key has an owner, and holds a string")
         keys += (write.guard, write.key)
-        expires = "" if write.expires_at_ms is None else str(write.expires_at_ms)
-        value = write.value if isinstance(write.value, bytes) else b""
-        arguments += (write.owner or "", write.version, "0" if write.value is None else "1", expires, value)
+        expires = "~" if write.expires_at_ms is None else f"{write.expires_at_ms:015d}"
+        claims = "0" if write.value is None else "1"
+        arguments += (write.owner, write.version, claims, expires, write.value or b"")
     return LOOKUPS.call(keys, arguments)
 
 
@@ -115,9 +120,3 @@ def _add_put(arguments: Arguments, write: Write) -> None:
         arguments.append(str(2 * len(value)))
         for field, content in value.items():
             arguments += (field, content)
-
-
-def arguments_of(write: Write) -> int:
-    """How many arguments of a request a write takes, at most."""
-    value = write.value
-    return 8 if value is None or isinstance(value, bytes) else 7 + 2 * len(value)

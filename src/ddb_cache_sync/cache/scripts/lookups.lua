@@ -1,48 +1,61 @@
 -- Lets items claim and release lookup keys, which they pass between them.
 --
--- Rule: the guard keeps the last word of each item, and the lookup key shows the claim with the greatest version; so
--- what it shows depends on the last words alone, in whatever order they came. An item's word wins over its own same or
--- older one and says nothing about those of others.
+-- Rule: the guard keeps the last word of each item, and the lookup key shows the greatest claim; so what it shows depends
+-- on the last words alone, in whatever order they came. An item's word wins over its own same or older one and says
+-- nothing about those of others. The greatest claim is the one that expires last, never being the latest; among these the
+-- one with the greatest version, then the item with the greatest name.
 --
 -- KEYS   guard, lookup key; again for each word. On a cluster all of one slot.
--- ARGV   guard TTL in seconds, now in epoch seconds, the most items that may have a word on one lookup key; then for
---        each word: the item's cache key, its version, "1" to claim or "0" to release, expiry in epoch milliseconds or
---        "", value
+-- ARGV   guard TTL and now, both in milliseconds; the most claims, and the most words, that one lookup key may have;
+--        then for each word: the item's cache key, its version, "1" to claim or "0" to release, expiry in epoch
+--        milliseconds (15 digits, or "~" for never), value
 -- Answer the positions, from 1, of the words that were stale; empty: all applied.
 --
 -- The guard is a hash:
---   w:<item>   "+<version>" claims, "-<version>" released
---   t:<item>   when it released, epoch seconds: the word is dropped when no older one can come any more
---   v:<item>   "<expiry>:<value>" of a claim that is not shown
--- A script that stopped half-way is put right by its retry: what is shown is worked out anew from the words each time.
--- The guard stays as long as what is shown, which may have to be taken back years later.
+--   w          the words: of each item its length, ":", its name, and the same of its word, which is
+--              "+<expiry>|<version>" for a claim and "-<when, epoch ms, 15 digits>|<version>" for a release
+--   v:<item>   the value of a claim that is not shown, unless it is the item's own name
+-- A word is dropped when no older one can come any more. The guard stays as long as anything that it says can matter:
+-- what is shown may have to be taken back years later.
+--
+-- A script that stopped half-way is put right by its retry: what is shown is worked out anew from the words each time,
+-- and the retried word brings its value along.
 
-local ttl, now, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local ttl, now, most_claims, most_words = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
-local function words_of(guard)
-  local words, count = {}, 0
-  local all = redis.call('HGETALL', guard)
-  local released = {}
-  for i = 1, #all, 2 do
-    local kind, item = string.sub(all[i], 1, 2), string.sub(all[i], 3)
-    if kind == 'w:' then
-      words[item] = all[i + 1]
-      count = count + 1
-    elseif kind == 't:' then
-      released[item] = tonumber(all[i + 1])
-    end
+local function words_in(text)
+  local words, at = {}, 1
+  local function part()
+    local colon = string.find(text, ':', at, true)
+    local length = tonumber(string.sub(text, at, colon - 1))
+    at = colon + length + 1
+    return string.sub(text, colon + 1, colon + length)
   end
-  for item, at in pairs(released) do
-    if at + ttl < now then
-      redis.call('HDEL', guard, 'w:' .. item, 't:' .. item)
-      words[item] = nil
-      count = count - 1
-    end
+  while at <= #text do
+    local item = part()
+    words[item] = part()
   end
-  return words, count
+  return words
 end
 
-local function shown_of(words)
+local function until_of(word)
+  return string.match(word, '^.([^|]*)')
+end
+
+local function stays(word)
+  local moment = until_of(word)
+  return moment == '~' or tonumber(moment) + ttl >= now
+end
+
+local function text_of(words)
+  local parts = {}
+  for item, word in pairs(words) do
+    parts[#parts + 1] = #item .. ':' .. item .. #word .. ':' .. word
+  end
+  return table.concat(parts)
+end
+
+local function greatest_of(words)
   local best, best_word
   for item, word in pairs(words) do
     if string.sub(word, 1, 1) == '+' and (not best or word > best_word or (word == best_word and item > best)) then
@@ -52,60 +65,58 @@ local function shown_of(words)
   return best
 end
 
-local function show(key, stored)
-  local colon = string.find(stored, ':', 1, true)
-  redis.call('SET', key, string.sub(stored, colon + 1))
-  if colon > 1 then redis.call('PEXPIREAT', key, string.sub(stored, 1, colon - 1)) end
-end
-
 local stale = {}
-local at = 4
+local at = 5
 for k = 1, #KEYS, 2 do
   local guard, key = KEYS[k], KEYS[k + 1]
-  local item, version, claims = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1'
-  local stored = ARGV[at + 3] .. ':' .. ARGV[at + 4]
+  local item, version, claims, expiry, value = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3], ARGV[at + 4]
   at = at + 5
-  local words, count = words_of(guard)
+  local words = words_in(redis.call('HGET', guard, 'w') or '')
+  local forgotten, count, claimed = {}, 0, 0
+  for other, word in pairs(words) do
+    if not stays(word) then
+      forgotten[#forgotten + 1] = other
+    elseif other ~= item then
+      count = count + 1
+      if string.sub(word, 1, 1) == '+' then claimed = claimed + 1 end
+    end
+  end
+  for _, other in ipairs(forgotten) do
+    words[other] = nil
+    redis.call('HDEL', guard, 'v:' .. other)
+  end
   local last = words[item]
-  if last and string.sub(last, 2) > version then
+  if last and string.match(last, '|(.*)$') > version then
     stale[#stale + 1] = (k + 1) / 2
-  elseif not last and count >= most then
+  elseif count >= most_words or (claims and claimed >= most_claims) then
     return redis.error_reply('TOOMANY items have a word on one lookup key')
   else
-    local before = shown_of(words)
-    if before and before ~= item and redis.call('HEXISTS', guard, 'v:' .. before) == 0 then
-      -- Kept in case that it is shown no more, or again: nothing else has its value.
-      local value = redis.call('GET', key)
-      if value then
-        local left = redis.call('PTTL', key)
-        redis.call('HSET', guard, 'v:' .. before, (left > 0 and string.format('%.0f', now * 1000 + left) or '') .. ':' .. value)
-      end
+    local before = greatest_of(words)
+    words[item] = claims and '+' .. expiry .. '|' .. version or string.format('-%015.0f|%s', now, version)
+    local after = greatest_of(words)
+    if before and before ~= item and before ~= after then
+      -- Kept for when it is shown again: nothing else has its value.
+      local shown = redis.call('GET', key)
+      if shown and shown ~= before then redis.call('HSET', guard, 'v:' .. before, shown) end
     end
-    if claims then
-      words[item] = '+' .. version
-      redis.call('HSET', guard, 'w:' .. item, words[item], 'v:' .. item, stored)
-      redis.call('HDEL', guard, 't:' .. item)
+    redis.call('HSET', guard, 'w', text_of(words))
+    if claims and after ~= item and value ~= item then
+      redis.call('HSET', guard, 'v:' .. item, value)
     else
-      words[item] = '-' .. version
-      redis.call('HSET', guard, 'w:' .. item, words[item], 't:' .. item, ARGV[2])
       redis.call('HDEL', guard, 'v:' .. item)
     end
-    local after = shown_of(words)
-    if after then
-      local kept = redis.call('HGET', guard, 'v:' .. after)
-      if kept then
-        show(key, kept)
-        redis.call('HDEL', guard, 'v:' .. after)
-      end
-      local left = redis.call('PTTL', key)
-      if left == -1 then
-        redis.call('PERSIST', guard)
-      else
-        redis.call('EXPIRE', guard, math.ceil(math.max(left, 0) / 1000) + ttl)
-      end
-    else
+    local ends = after and until_of(words[after])
+    if not after or (ends ~= '~' and tonumber(ends) <= now) then
       redis.call('DEL', key)
-      redis.call('EXPIRE', guard, ttl)
+    elseif after == item or after ~= before or not before then
+      redis.call('SET', key, after == item and value or redis.call('HGET', guard, 'v:' .. after) or after)
+      redis.call('HDEL', guard, 'v:' .. after)
+      if ends ~= '~' then redis.call('PEXPIREAT', key, string.format('%.0f', tonumber(ends))) end
+    end
+    if ends == '~' then
+      redis.call('PERSIST', guard)
+    else
+      redis.call('PEXPIRE', guard, string.format('%.0f', math.max(0, (tonumber(ends) or 0) - now) + ttl))
     end
   end
 end

@@ -5,8 +5,8 @@
 --   "set" value                          a string
 --   "delete"                             nothing
 --   "put" condition expiry n values...   condition: "cached" (only where the key exists) or "" (always); expiry: epoch
---                                        milliseconds or "" (never); one value: a string; more: fields and contents of
---                                        a hash, in turn
+--                                        milliseconds, or "" for none: a cached key then keeps its own; one value: a
+--                                        string; more: fields and contents of a hash, in turn
 --
 -- Whatever type the key had before is replaced.
 
@@ -19,19 +19,24 @@ local function put(key, at, wanted)
     if wanted then redis.call('DEL', key) end
     return at + 1
   end
-  local expiry, n = ARGV[at + 2], tonumber(ARGV[at + 3])
+  local cached, expiry, n = ARGV[at + 1] == 'cached', ARGV[at + 2], tonumber(ARGV[at + 3])
   local first, last = at + 4, at + 3 + n
-  if wanted and (ARGV[at + 1] == '' or redis.call('EXISTS', key) == 1) then
-    if n == 1 then
-      redis.call('SET', key, ARGV[first])
-    else
-      redis.call('DEL', key)
-      -- In steps, since a call takes no more than some thousand values from the stack.
-      for from = first, last, 1000 do
-        redis.call('HSET', key, unpack(ARGV, from, math.min(from + 999, last)))
-      end
-    end
-    if expiry ~= '' then redis.call('PEXPIREAT', key, expiry) end
+  if not wanted then
+    return last + 1
+  elseif n == 1 and cached and expiry == '' then
+    redis.call('SET', key, ARGV[first], 'XX', 'KEEPTTL')
+  elseif n == 1 then
+    redis.call('SET', key, ARGV[first], unpack(cached and { 'XX' } or {}))
   end
+  local left = n > 1 and cached and redis.call('PTTL', key) or -1
+  if n > 1 and left ~= -2 then
+    redis.call('DEL', key)
+    -- In steps, since a call takes no more than some thousand values from the stack.
+    for from = first, last, 1000 do
+      redis.call('HSET', key, unpack(ARGV, from, math.min(from + 999, last)))
+    end
+    if left > 0 then redis.call('PEXPIRE', key, left) end
+  end
+  if expiry ~= '' then redis.call('PEXPIREAT', key, expiry) end
   return last + 1
 end
