@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ddb_cache_sync.core.changes import Change, Remove
+from ddb_cache_sync.core.changes import Change, Remove, Upsert
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
-from ddb_cache_sync.core.projection import routed
+from ddb_cache_sync.core.projection import Projection, routed
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ddb_cache_sync.cache.contract import WriteResult
-    from ddb_cache_sync.core.projection import Projection, Router
+    from ddb_cache_sync.core.projection import Router
     from ddb_cache_sync.core.writes import Write
     from ddb_cache_sync.sync.item_sources import Page
 
@@ -70,9 +70,15 @@ class PageWrites:
         Raises:
             ConfigurationError: The projection can't be right for these items.
         """
+        router, now = self._router, self._now
+        only = router if type(router) is Projection and not router.lookups else None
         for change in self._page.changes:
             try:
-                made = [*self._of(change)]
+                if only is not None and type(change) is Upsert:  # as with most: spared the round through a router
+                    write = only.write(only.cache_key(change), change, now, filling=True)
+                    made = [] if write.value is None else [_Made(write, only, change)]
+                else:
+                    made = [*self._of(change)]
             except RecordError as error:
                 self._fail(error.problem)
                 continue
