@@ -173,6 +173,10 @@ def _attributes(fields: dict[str, Any], field: str) -> dict[str, Any]:
 def _key_names(attributes: dict[str, Any], names: Sequence[str], field: str) -> list[str]:
     """The names, once each is that of a value that a key attribute can have."""
     for name in names:
+        # Most keys are plain strings: looked at here, without a call for each check.
+        value = attributes.get(name)
+        if type(value) is dict and len(value) == 1 and type(text := value.get("S")) is str and text.isascii():
+            continue
         where = f"{field}.{name[:_LONGEST_NAME]}"
         if name not in attributes:
             raise ValueError(f"{where}: missing")

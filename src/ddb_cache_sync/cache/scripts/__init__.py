@@ -87,7 +87,10 @@ def fill_command(writes: Iterable[Write]) -> Command:
     arguments: Arguments = []
     for write in writes:
         keys += (write.guard, write.key)
-        _add_put(arguments, write)
+        if type(write.value) is bytes and write.expires_at_ms is None:
+            arguments += ("set", write.value)
+        else:
+            _add_put(arguments, write)
     return FILL.call(keys, arguments)
 
 
