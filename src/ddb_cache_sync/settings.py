@@ -22,6 +22,7 @@ from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator, stream_label_ms
 
 if TYPE_CHECKING:
+    import redis
     from redis.credentials import CredentialProvider
 
 PREFIX: Final = "DDB_CACHE_SYNC_"
@@ -134,18 +135,26 @@ class Settings(BaseModel):
         Raises:
             ConfigurationError: No cache URL, or a setting that can't be right.
         """
-        if self.redis_url is None:
-            raise ConfigurationError(
-                f"{PREFIX}REDIS_URL is not set", hint="Set it to the cache's URL, such as rediss://my-cache:6379."
-            )
-        url = self.redis_url.get_secret_value()
         return Replicator(
-            connect(url, credentials=self._credentials(url), allow_plaintext=self.allow_plaintext),
+            self.connection(),
             self.router(),
             guard_ttl_seconds=self.guard_ttl_seconds,
             stream_label=self.stream_label,
             on_report=on_report,
         )
+
+    def connection(self) -> "redis.Redis | redis.RedisCluster":
+        """A client of the cache.
+
+        Raises:
+            ConfigurationError: No cache URL, or a setting that can't be right.
+        """
+        if self.redis_url is None:
+            raise ConfigurationError(
+                f"{PREFIX}REDIS_URL is not set", hint="Set it to the cache's URL, such as rediss://my-cache:6379."
+            )
+        url = self.redis_url.get_secret_value()
+        return connect(url, credentials=self._credentials(url), allow_plaintext=self.allow_plaintext)
 
     def router(self) -> Router:
         """What says where each item goes: the routes, or the one projection where there are none.

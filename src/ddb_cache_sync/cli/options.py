@@ -40,6 +40,18 @@ EncodingOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+TableOption: TypeAlias = Annotated[str, typer.Option("--table", metavar="NAME", help="The DynamoDB table.")]
+EndpointUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--endpoint-url", metavar="URL", help="Another DynamoDB than AWS's.", show_default=False),
+]
+Region: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--region", metavar="REGION", help="The table's Region. Default: AWS_REGION.", show_default=False),
+]
+HashKeys: TypeAlias = Annotated[
+    bool, typer.Option("--hash-keys", help="Show the beginning of each key's SHA-256 in its place.")
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
