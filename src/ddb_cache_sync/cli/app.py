@@ -15,6 +15,7 @@ from ddb_cache_sync.cli.console import MessageHandler, print_problem
 from ddb_cache_sync.cli.demo import demo
 from ddb_cache_sync.cli.estimate import estimate
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
+from ddb_cache_sync.cli.repair import repair
 from ddb_cache_sync.cli.verify import verify
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(apply)
 app.command()(verify)
+app.command()(repair)
 config = typer.Typer(no_args_is_help=True)
 config.command()(check)
 config.command()(schema)

@@ -1,6 +1,6 @@
 """`ddb-cache-sync verify`: whether the cache holds what the table holds."""
 
-import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -123,7 +123,7 @@ def _show(report: VerifyReport, *, hash_keys: bool) -> None:
         key = hashed(each.key) if hash_keys else each.key
         changed = ""
         if each.changed_at is not None:
-            changed = f", last change applied {datetime.datetime.fromtimestamp(each.changed_at, datetime.UTC):%F %TZ}"
+            changed = f", last change applied {datetime.fromtimestamp(each.changed_at, UTC):%F %TZ}"
         print_line(results(), f"{each.kind.value} {key}{changed}")
     if report.drift > _MOST_SHOWN:
         print_line(results(), f"... and {report.drift - _MOST_SHOWN:,} more: --json lists them")

@@ -111,6 +111,7 @@ class VerifyReport:
             "consistent": self.consistent,
             "share_consistent": self.share_consistent,
             "interval": list(self.interval),
+            "keys_hashed": hash_keys,
         }
         if hash_keys:
             plain["drifts"] = [each | {"key": hashed(each["key"]), "item": None} for each in plain["drifts"]]
