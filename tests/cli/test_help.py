@@ -8,7 +8,16 @@ from tests.cli.conftest import Cli
 
 def test_there_are_commands() -> None:
     """The tests below are about something."""
-    assert set(COMMANDS) >= {"apply", "demo", "config check", "config schema", "estimate", "repair", "verify"}
+    assert set(COMMANDS) >= {
+        "apply",
+        "demo",
+        "config check",
+        "config schema",
+        "estimate",
+        "inspect",
+        "repair",
+        "verify",
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS)

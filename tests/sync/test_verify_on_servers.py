@@ -132,5 +132,5 @@ def test_under_load_what_was_planted_is_found_and_nothing_else(url: str, dynamod
         again = verify(cache, PROJECTION, client, table, VerifyOptions(looks=LOOKS))
         assert (again.drift, again.in_flight) == (0, 0)
     figures = (report.items, report.keys, writer.changes, seconds, report.in_flight)
-    logging.info("%d items, %d keys, %d changes meanwhile, %.1f s, %d in flight", *figures)
+    logging.getLogger(__name__).info("%d items, %d keys, %d changes meanwhile, %.1f s, %d in flight", *figures)
     assert writer.changes > 0

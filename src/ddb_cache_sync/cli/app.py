@@ -14,6 +14,7 @@ from ddb_cache_sync.cli.config_schema import schema
 from ddb_cache_sync.cli.console import MessageHandler, print_problem
 from ddb_cache_sync.cli.demo import demo
 from ddb_cache_sync.cli.estimate import estimate
+from ddb_cache_sync.cli.inspect import inspect
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
 from ddb_cache_sync.cli.repair import repair
 from ddb_cache_sync.cli.verify import verify
@@ -30,6 +31,7 @@ app.command()(demo)
 app.command()(apply)
 app.command()(verify)
 app.command()(repair)
+app.command()(inspect)
 config = typer.Typer(no_args_is_help=True)
 config.command()(check)
 config.command()(schema)
