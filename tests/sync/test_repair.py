@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.sync.tables import TableClient
 
-from ddb_cache_sync import Image, KeyTemplate, Projection, Replicator
+from ddb_cache_sync import Image, KeyTemplate, Projection, Replicator, Version
 from ddb_cache_sync.core.comparison import Drift
+from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.sync.repair import RepairAction, Repaired, RepairTarget, repair
 from ddb_cache_sync.testing import MemoryCache
 
@@ -224,3 +225,12 @@ def test_repairs_among_changes_never_leave_anything_stale(steps: list[Any], mean
     item = history.pair.client.table.items.get(("1",))
     assert history.pair.cache.values.get("users:1") == (None if item is None else b'{"id":"1","n":%d}' % item["n"])
     assert history.pair.repair("users:1")[0].action is RepairAction.AGREES
+
+
+def test_a_guard_that_is_no_version_is_left_to_a_person() -> None:
+    """Somebody else has written it; its text says nothing of what was applied."""
+    pair = Pair()
+    pair.client.put("1")
+    pair.cache.guards[guard_key("users:1")] = Version("a:b:c:d")
+    [refused] = pair.repair("users:1")
+    assert (refused.action, refused.reason, pair.cache.values) == (RepairAction.REFUSED, "its guard is no version", {})

@@ -170,11 +170,13 @@ def _expand_alike(projection: Projection, expected: StoredValue | None, found: S
 
 
 def _wire(tag: str, text: str) -> str:
-    """A key attribute's content, of its text in a cache key.
+    """A key attribute's content, of its text in a cache key. None is empty, or DynamoDB would refuse to look it up.
 
     Raises:
         ValueError: No such text.
     """
+    if not text:
+        raise ValueError("an empty key attribute")
     if tag != "B":
         return text
     return base64.b64encode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
@@ -45,6 +45,7 @@ class Verification:
         self._progress = on_progress
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
+        self._stop = Event()
         self._notes: list[str] = []
 
     def see_cache(self) -> None:
@@ -72,9 +73,16 @@ class Verification:
             for page in self._sides.pages(*place, consistent=False):
                 self._compare_page(page.upserts)
                 self._progress("reading the table", len(page.upserts), described.item_count)
+                if self._stop.is_set():
+                    return
 
         with ThreadPoolExecutor(len(pieces)) as pool:
-            list(pool.map(piece, pieces))
+            try:
+                for done in [pool.submit(piece, each) for each in pieces]:
+                    done.result()
+            except BaseException:
+                self._stop.set()  # or the others would read on to their ends first
+                raise
         if any(projection.lookups for projection in self._known.projections):
             self._notes.append("lookup keys are not checked")
 
