@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from ddb_cache_sync import KeyTemplate, Projection, Replicator, apply_stream_event, connect
+from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.core.comparison import Drift
-from ddb_cache_sync.local.embedded import EmbeddedCluster, EmbeddedDynamoDB, create_demo_table
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.local.embedded import EmbeddedCluster, EmbeddedDynamoDB
 from ddb_cache_sync.local.event_source_mapping import EventSourceMapping, EventSourceMappingProperties
 from ddb_cache_sync.sync.repair import RepairTarget, repair
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
+from ddb_cache_sync.table.scanning import scan_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +59,7 @@ class Writer(threading.Thread):
         self._table = table
         self._done = threading.Event()
         self.changes = 0
+        self.busy = threading.Event()
 
     def run(self) -> None:
         """Put and delete at random."""
@@ -67,6 +71,8 @@ class Writer(threading.Thread):
             else:
                 self._client.put_item(TableName=self._table, Item=identity | {"n": {"N": str(self.changes)}})
             self.changes += 1
+            if self.changes > 4 * BUSY:
+                self.busy.set()
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
@@ -84,6 +90,30 @@ def fill(client: DynamoDBClient, table: str) -> None:
     ]
     for first in range(0, ITEMS, 25):
         client.batch_write_item(RequestItems={table: requests[first : first + 25]})
+
+
+def create_table(client: DynamoDBClient, table: str) -> None:
+    """A table without a stream: the emulator takes long to read a long one."""
+    client.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def start_stream(client: DynamoDBClient, table: str) -> str:
+    """From now on changes go to a stream; its ARN."""
+    stream: Any = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    return client.update_table(TableName=table, StreamSpecification=stream)["TableDescription"]["LatestStreamArn"]
+
+
+def backfill(cache: Any, client: DynamoDBClient, table: str) -> None:
+    """Fill the cache with all there is."""
+    filling = cache_of(cache, DEFAULT_GUARD_TTL_SECONDS)
+    for page in scan_segment(client, table, ["id"]):
+        writes = [PROJECTION.write(PROJECTION.cache_key(each), each, filling=True) for each in page.upserts]
+        filling.fill(writes, time.monotonic() + 60)
 
 
 def plant(cache: Any, chance: random.Random) -> dict[str, Drift]:
@@ -106,8 +136,9 @@ def plant(cache: Any, chance: random.Random) -> dict[str, Drift]:
 def test_under_load_what_was_planted_is_found_and_nothing_else(url: str, dynamodb: EmbeddedDynamoDB) -> None:
     """And repaired, after which nothing is left."""
     client, table = dynamodb.client(), f"load-{'cluster' if 'cluster' in url else 'one'}"
-    arn = create_demo_table(client, table)
+    create_table(client, table)
     fill(client, table)
+    arn = start_stream(client, table)
     properties = EventSourceMappingProperties(batch_size=1000, parallelization_factor=2)
     with connect(url) as cache:
         replicator = Replicator(cache, PROJECTION)
@@ -116,9 +147,10 @@ def test_under_load_what_was_planted_is_found_and_nothing_else(url: str, dynamod
             return apply_stream_event(event, replicator, context=context)
 
         with EventSourceMapping(dynamodb.streams(), arn, handler, properties) as mapping:
-            mapping.drain(600)
+            backfill(cache, client, table)
             planted = plant(cache, random.Random(2))
             with Writer(client, table) as writer:
+                assert writer.busy.wait(60)
                 started = time.monotonic()
                 report = verify(cache, PROJECTION, client, table, VerifyOptions(looks=LOOKS))
                 seconds = time.monotonic() - started
