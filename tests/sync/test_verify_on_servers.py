@@ -105,7 +105,8 @@ def create_table(client: DynamoDBClient, table: str) -> None:
 def start_stream(client: DynamoDBClient, table: str) -> str:
     """From now on changes go to a stream; its ARN."""
     stream: Any = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    return client.update_table(TableName=table, StreamSpecification=stream)["TableDescription"]["LatestStreamArn"]
+    updated = client.update_table(TableName=table, StreamSpecification=stream)
+    return updated["TableDescription"].get("LatestStreamArn", "")
 
 
 def backfill(cache: Any, client: DynamoDBClient, table: str) -> None:
