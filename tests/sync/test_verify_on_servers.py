@@ -1,6 +1,7 @@
 """Verify under load: changes go on, the event source mapping applies them, and only what was planted is found.
 
-`VERIFY_LOAD_ITEMS=2000` makes it a longer run (the emulator takes its time to scan a large table); `--log-cli-level=INFO` shows what it came to.
+`VERIFY_LOAD_ITEMS=2000` makes it a longer run (the emulator takes its time to scan a large table);
+`--log-cli-level=INFO` shows what it came to.
 """
 
 from __future__ import annotations
