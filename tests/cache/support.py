@@ -34,6 +34,8 @@ REFRESH_PERMISSIONS = ("+pttl", "+pexpire")
 LOOKUP_PERMISSIONS = ("+hget", "+hset", "+hdel", "+get", "+pexpire", "+persist")
 READER_PERMISSIONS = ("+evalsha", "+script|load", "+get", "+set", "+del", "+exists")
 """For a reader that fills what it misses."""
+VERIFY_PERMISSIONS = ("+scan", "+get", "+pttl")
+REPAIR_PERMISSIONS = (*VERIFY_PERMISSIONS, "+evalsha", "+script|load", "+set", "+del")
 CLUSTER_PERMISSIONS = ("+cluster|slots", "+command", "+asking")
 """In addition, on a cluster: to learn the slots, and to follow a slot that is being moved."""
 

@@ -8,7 +8,19 @@ from tests.cli.conftest import Cli
 
 def test_there_are_commands() -> None:
     """The tests below are about something."""
-    assert set(COMMANDS) >= {"apply", "backfill", "demo", "config check", "config schema", "estimate"}
+    assert set(COMMANDS) >= {
+        "apply",
+        "backfill",
+        "config check",
+        "config schema",
+        "decode",
+        "demo",
+        "doctor",
+        "estimate",
+        "inspect",
+        "repair",
+        "verify",
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import pytest
 import redis
 from tests.docs.markdown import ROOT, marked
+from tests.sync.tables import TableClient
 
 from ddb_cache_sync import (
     CacheError,
@@ -16,6 +17,7 @@ from ddb_cache_sync import (
     HashEncoding,
     LookupKey,
     Outcome,
+    Projection,
     Replicator,
     Version,
     connect,
@@ -24,6 +26,8 @@ from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key, lease_key
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.local.embedded import embedded_cluster
+from ddb_cache_sync.sync.repair import RepairTarget, repair
+from ddb_cache_sync.sync.verify import VerifyOptions, verify
 from ddb_cache_sync.testing import stream_record
 
 if TYPE_CHECKING:
@@ -32,8 +36,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 PAGE = ROOT / "docs" / "how-to" / "permissions.md"
-APPLY, FILL, READER, PLAIN_READER, CLUSTER = (
-    marked(PAGE, f"acl: {name}").split() for name in ("apply", "fill", "reader", "plain reader", "cluster")
+APPLY, FILL, READER, PLAIN_READER, CLUSTER, VERIFY, REPAIR = (
+    marked(PAGE, f"acl: {name}").split()
+    for name in ("apply", "fill", "reader", "plain reader", "cluster", "verify", "repair")
 )
 
 EXTRAS = {
@@ -128,6 +133,37 @@ def reads(url: str) -> bool:
             return False
 
 
+def verifies(url: str) -> bool:
+    """Does verify find a missing item, and an orphan that somebody else has put there."""
+    with connect(url) as client, connect(url.replace("app:secret@", "")) as other:
+        other.set("users:nobody", b"{}")
+        other.set(guard_key("users:nobody"), Version.of(0, "1"), ex=60)
+        options = VerifyOptions(looks=(0.001,))
+        table = TableClient()
+        table.put("1")
+        try:
+            report = verify(client, Projection(), cast("Any", table), "users", options)
+        except CacheError:
+            return False
+    return (report.missing, report.orphaned) == (1, 1)
+
+
+def repairs(url: str) -> bool:
+    """Does repair write what is missing, and delete what is orphaned."""
+    with connect(url) as client, connect(url.replace("app:secret@", "")) as other:
+        other.set("users:nobody", b"{}")
+        other.set(guard_key("users:nobody"), Version.of(0, "1"), ex=60)
+        table = TableClient()
+        table.put("1")
+        targets = [RepairTarget("users:1"), RepairTarget("users:nobody")]
+        try:
+            return all(
+                each.applied for each in repair(client, Projection(), cast("Any", table), "users", targets, apply=True)
+            )
+        except CacheError:
+            return False
+
+
 def command(client: redis.Redis, *words: str) -> Any:
     """The reply to a command that redis-py has no typed method for."""
     return cast("Any", client).execute_command(*words)
@@ -214,6 +250,14 @@ def test_a_reader_needs_what_the_page_says_and_no_less(
     redis_client: redis.Redis, redis_url: str, permissions: list[str], work: Callable[[str], bool]
 ) -> None:
     """On one server."""
+    assert_smallest(attempt(redis_url, [redis_client], work), permissions)
+
+
+@pytest.mark.parametrize(("permissions", "work"), [(VERIFY, verifies), (REPAIR, repairs)], ids=["verify", "repair"])
+def test_verify_and_repair_need_what_the_page_says_and_no_less(
+    redis_client: redis.Redis, redis_url: str, permissions: list[str], work: Callable[[str], bool]
+) -> None:
+    """On one server; `inspect` needs no more than verify."""
     assert_smallest(attempt(redis_url, [redis_client], work), permissions)
 
 

@@ -39,7 +39,11 @@ from ddb_cache_sync.core.diagnosis import Finding
 from ddb_cache_sync.core.readable import ReadableRecord
 from ddb_cache_sync.estimate import Bottleneck, Cost, Estimate, Way, Workload, default_prices, estimate
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
+from ddb_cache_sync.sync.inspection import Inspection
 from ddb_cache_sync.sync.preview import Preview
+from ddb_cache_sync.sync.repair import Repaired, RepairTarget
+from ddb_cache_sync.sync.verify import VerifyOptions
+from ddb_cache_sync.sync.verify_report import Drifted, VerifyReport
 from ddb_cache_sync.table import descriptions, exports, items, scanning
 
 PAGE = ROOT / "docs" / "reference.md"
@@ -86,9 +90,10 @@ RECORDS = [
 ESTIMATES = [Workload, Estimate, Way, Cost, Bottleneck]
 EXPORTS = [exports.Export, exports.DataFile, exports.ExportLine, exports.MalformedLine]
 TABLES = [scanning.ScanPage, descriptions.TableDescription]
+CHECKS = [VerifyOptions, VerifyReport, Drifted, RepairTarget, Repaired, Inspection]
 
 
-@pytest.mark.parametrize("kind", [*RECORDS, *ESTIMATES, *EXPORTS, *TABLES], ids=lambda it: it.__name__)
+@pytest.mark.parametrize("kind", [*RECORDS, *ESTIMATES, *EXPORTS, *TABLES, *CHECKS], ids=lambda it: it.__name__)
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
     assert named(kind.__name__) == fields(kind)

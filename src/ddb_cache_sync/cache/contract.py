@@ -1,11 +1,12 @@
 """What a replicator expects of a cache. Imports no redis, so that a model in memory can keep the same contract."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.fills import Claim, Claimed, Fill
 from ddb_cache_sync.core.outcomes import Outcome
+from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheError
 
@@ -75,4 +76,39 @@ class ReadableCache(Protocol):
 
         STALE means that nothing was stored.
         """
+        ...
+
+
+@runtime_checkable
+class InspectableCache(ReadableCache, Protocol):
+    """What verify, repair and inspect need of a cache, besides reading it.
+
+    Deadlines and errors are those of `ReadableCache`.
+    """
+
+    def versions(self, guards: Sequence[str], deadline: float | None = None) -> Sequence[str | CacheError]:
+        """What each of these guards, given by key, holds; empty: there is none."""
+        ...
+
+    def lifetimes_ms(self, keys: Sequence[str], deadline: float | None = None) -> Sequence[int | CacheError | None]:
+        """In how many milliseconds each key expires; None: never, or it is missing."""
+        ...
+
+    def keys_beginning(self, beginning: str) -> Iterator[Sequence[str]]:
+        """The keys that begin so, page by page, on all nodes.
+
+        A key that is there all the time is given at least once; one that comes or goes meanwhile may be.
+
+        Raises:
+            CacheUnavailable: The cache can't be read.
+            CacheError: The cache refuses us.
+        """
+        ...
+
+    def repair(self, repairs: Sequence[Repair], deadline: float | None = None) -> Sequence[WriteResult]:
+        """Carry out each repair where its guard is still what was found. STALE: it has moved; nothing was written."""
+        ...
+
+    def place_of(self, key: str) -> tuple[int | None, str]:
+        """The slot of a key, None where there are none, and the node that serves it."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, cast
 
 import redis
 from redis.crc import key_slot
@@ -28,6 +28,10 @@ class Topology(Protocol):
 
     def node_of(self, cache_key: str) -> redis.Redis | None:
         """The node that serves this key and its guard; None where none is known to."""
+        ...
+
+    def primaries(self) -> list[redis.Redis]:
+        """The nodes that hold all keys between them."""
         ...
 
     def redirected(self, error: Exception) -> redis.Redis | None:
@@ -56,6 +60,10 @@ class Standalone:
     def node_of(self, cache_key: str) -> redis.Redis:  # noqa: ARG002 - the protocol's
         """The server."""
         return self._client
+
+    def primaries(self) -> list[redis.Redis]:
+        """The server alone."""
+        return [self._client]
 
     def redirected(self, error: Exception) -> redis.Redis | None:  # noqa: ARG002 - the protocol's
         """There is no other node.
@@ -92,6 +100,11 @@ class Cluster:
         client = self._client()
         nodes = client.nodes_manager.slots_cache.get(key_slot(cache_key.encode()))
         return client.get_redis_connection(nodes[0]) if nodes else None
+
+    def primaries(self) -> list[redis.Redis]:
+        """Every primary."""
+        client = self._client()
+        return [client.get_redis_connection(node) for node in cast("Any", client).get_primaries()]
 
     def redirected(self, error: Exception) -> redis.Redis | None:
         """The node that the error names, if it is known."""

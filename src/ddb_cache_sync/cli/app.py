@@ -17,7 +17,10 @@ from ddb_cache_sync.cli.decode import decode
 from ddb_cache_sync.cli.demo import demo
 from ddb_cache_sync.cli.doctor import doctor
 from ddb_cache_sync.cli.estimate import estimate
+from ddb_cache_sync.cli.inspect import inspect
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
+from ddb_cache_sync.cli.repair import repair
+from ddb_cache_sync.cli.verify import verify
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
 
 app = typer.Typer(
@@ -30,6 +33,9 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(apply)
 app.command()(backfill)
+app.command()(verify)
+app.command()(repair)
+app.command()(inspect)
 app.command()(decode)
 app.command()(doctor)
 config = typer.Typer(no_args_is_help=True)

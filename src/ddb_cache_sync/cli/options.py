@@ -60,6 +60,9 @@ EncodingOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+HashKeys: TypeAlias = Annotated[
+    bool, typer.Option("--hash-keys", help="Show the beginning of each key's SHA-256 in its place.")
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 

@@ -123,6 +123,11 @@ class Projection:
         kind: str = getattr(self._encoding, "kind", "string")
         return kind
 
+    @property
+    def has_fixed_lifetime(self) -> bool:
+        """Whether values go by themselves some time after the change that wrote them."""
+        return self._expiry is not None and self._expiry.seconds is not None
+
     def lease_key(self, guard: str) -> str:
         """The key of the lease beside a guard of this projection."""
         return lease_key(guard, self._guard_prefix)

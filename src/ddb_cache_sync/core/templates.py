@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import unquote_to_bytes
 
 from ddb_cache_sync.core.attribute_values import decode_bytes, decode_text, tag_and_wire, utf8_text
 from ddb_cache_sync.core.numbers import plain_number
@@ -78,6 +79,35 @@ class Template:
         """
         mine, theirs = _parts(self._literals), _parts(other._literals)  # noqa: SLF001 - of the same class
         return len(mine) != len(theirs) or not all(map(_Part.may_be, mine, theirs))
+
+    def beginning_for(self, table: str) -> str:
+        """What every text begins with for this table."""
+        found = self._literals[0]
+        for name, literal in zip(self._names, self._literals[1:], strict=True):
+            if name != "table":
+                break
+            found += self._escape(table) + literal
+        return found
+
+    def values_of(self, text: str) -> dict[str, str] | None:
+        """The values of a text, unescaped, by name; None: it has another form, or was shortened.
+
+        A text that has this form all the same, and is none of this template's, gives values that give another text.
+        """
+        pattern = "(.*?)".join(re.escape(literal) for literal in self._literals)
+        match = re.fullmatch(pattern, text, re.DOTALL)
+        if match is None or any(value.startswith("%#") for value in match.groups()):
+            return None
+        found = dict(zip(self._names, match.groups(), strict=True))
+        try:
+            return {name: unquote_to_bytes(value).decode() for name, value in found.items()}
+        except UnicodeDecodeError:
+            return None
+
+    @property
+    def colons(self) -> int:
+        """How many colons every text has, since no value has any."""
+        return sum(text.count(":") for text in self._literals)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.template!r})"

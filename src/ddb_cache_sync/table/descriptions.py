@@ -36,6 +36,7 @@ class TableDescription:
         point_in_time_recovery: Whether it is on, which an export needs.
         unanswered: Of `DescribeTimeToLive` and `DescribeContinuousBackups` those that the role may not call, or the
             server does not know; what they tell is None and False then.
+        key_types: The types of the key attributes, `S`, `N` or `B`, in the order of `key_names`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class TableDescription:
     ttl_attribute: str | None
     point_in_time_recovery: bool
     unanswered: tuple[str, ...] = ()
+    key_types: tuple[str, ...] = ()
 
 
 def table_description(client: DynamoDBClient, table: str) -> TableDescription:
@@ -79,6 +81,7 @@ def table_description(client: DynamoDBClient, table: str) -> TableDescription:
     stream = found.get("StreamSpecification") or {}
     # DynamoDB lists the partition key first, but does not promise to.
     keys = sorted(found["KeySchema"], key=lambda element: str(element["KeyType"]))
+    types = {each["AttributeName"]: each["AttributeType"] for each in found.get("AttributeDefinitions", [])}
     return TableDescription(
         found["TableName"],
         found["TableArn"],
@@ -92,6 +95,7 @@ def table_description(client: DynamoDBClient, table: str) -> TableDescription:
         _ttl_attribute(ttl),
         _recoverable(backups),
         tuple(unanswered),
+        tuple(types.get(element["AttributeName"], "S") for element in keys),
     )
 
 

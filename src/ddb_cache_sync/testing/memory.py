@@ -1,7 +1,8 @@
 """A table and a cache in memory: the model that the real ones are held against."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from ddb_cache_sync.cache.contract import ReadResult, WriteResult
 from ddb_cache_sync.cache.scripts import MOST_CLAIMS, MOST_WORDS
 from ddb_cache_sync.core.fills import Claim, Claimed, ClaimState, Fill
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
+from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheError, CacheUnavailable
@@ -17,7 +19,7 @@ from ddb_cache_sync.testing.events import DEFAULT_CREATED_AT, DEFAULT_STREAM_LAB
 
 @dataclass(slots=True)
 class MemoryCache:
-    """A cache in memory that keeps the contracts of `Cache` and `ReadableCache`.
+    """A cache in memory that keeps the contracts of `Cache`, `ReadableCache` and `InspectableCache`.
 
     Nothing expires by itself: delete a guard from `guards` or a lease from `leases` to let it expire, and call `expire`
     for the values.
@@ -62,6 +64,36 @@ class MemoryCache:
     def fill_unmoved(self, fills: Sequence[Fill], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
         """See `ReadableCache.fill_unmoved`."""
         return [self._fill_unmoved(fill) for fill in fills]
+
+    def versions(self, guards: Sequence[str], deadline: float | None = None) -> Sequence[str | CacheError]:  # noqa: ARG002
+        """See `InspectableCache.versions`."""
+        return [str(self.guards.get(guard, "")) for guard in guards]
+
+    def lifetimes_ms(self, keys: Sequence[str], deadline: float | None = None) -> Sequence[int | CacheError | None]:  # noqa: ARG002
+        """See `InspectableCache.lifetimes_ms`; guards have none here."""
+        now_ms = int(time.time() * 1000)
+        return [max(0, self.expires_at_ms[key] - now_ms) if key in self.expires_at_ms else None for key in keys]
+
+    def keys_beginning(self, beginning: str) -> Iterator[Sequence[str]]:
+        """See `InspectableCache.keys_beginning`."""
+        yield [key for key in self.values if key.startswith(beginning)]
+
+    def place_of(self, key: str) -> tuple[int | None, str]:  # noqa: ARG002
+        """See `InspectableCache.place_of`."""
+        return None, "memory"
+
+    def repair(self, repairs: Sequence[Repair], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
+        """See `InspectableCache.repair`."""
+        return [self._repair(each) for each in repairs]
+
+    def _repair(self, repair: Repair) -> WriteResult:
+        guard = repair.write.guard
+        if self.guards.get(guard, "") != repair.found:
+            return STALE
+        if repair.left:
+            self.guards[guard] = Version(repair.left)
+        self._put(repair.write)
+        return APPLIED
 
     def _claim_key(self, claim: Claim) -> Claimed:
         if claim.key in self.values:

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import NamedTuple, Self, TypeAlias
 
 from ddb_cache_sync.core.fills import Claim, Fill
+from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.writes import Write
 
 Command: TypeAlias = Sequence[str | bytes]
@@ -42,6 +43,7 @@ FILL = Script.read("put", "fill")
 LOOKUPS = Script.read("lookups")
 CLAIM = Script.read("claim")
 FILL_UNMOVED = Script.read("put", "fill_unmoved")
+REPAIR = Script.read("put", "repair")
 
 MOST_CLAIMS = 64
 """How many items may claim one lookup key at once: an attribute that so many share is no key."""
@@ -105,6 +107,17 @@ def fill_unmoved_command(fill: Fill) -> Command:
     arguments: Arguments = [claim.token, fill.version]
     _add_put(arguments, fill.write)
     return FILL_UNMOVED.call((claim.guard, claim.key, claim.lease), arguments)
+
+
+def repair_command(repairs: Iterable[Repair], guard_ttl_seconds: int) -> Command:
+    """Repair each key where its guard has not moved. Answers the positions, from 1, of the others."""
+    keys: list[str] = []
+    arguments: Arguments = [str(guard_ttl_seconds)]
+    for repair in repairs:
+        keys += (repair.write.guard, repair.key)
+        arguments += (repair.found, repair.left)
+        _add_put(arguments, repair.write)
+    return REPAIR.call(keys, arguments)
 
 
 def _add_put(arguments: Arguments, write: Write) -> None:

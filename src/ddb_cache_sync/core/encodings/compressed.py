@@ -98,11 +98,20 @@ class Compressed:
             ValueError: Not a string, more than `max_bytes`, damaged, or no value of the other encoding.
             ConfigurationError: It is zstd, and the library is not installed.
         """
+        return self._encoding.decode(self.expand(value))
+
+    def expand(self, value: StoredValue) -> bytes:
+        """The other encoding's value, as it was before it was compressed.
+
+        Raises:
+            ValueError: Not a string, more than `max_bytes`, or damaged.
+            ConfigurationError: It is zstd, and the library is not installed.
+        """
         if not isinstance(value, bytes):
             raise ValueError("not a string")  # noqa: TRY004 - one error type for malformed values
         name = algorithm_of(value)
         if name is not None:
-            value = algorithm_named(name).expand(value, self._max_bytes)
-        elif len(value) > self._max_bytes:
+            return algorithm_named(name).expand(value, self._max_bytes)
+        if len(value) > self._max_bytes:
             raise ValueError(f"more than {self._max_bytes} bytes")
-        return self._encoding.decode(value)
+        return value

@@ -1,0 +1,112 @@
+"""Looks into a Redis or Valkey server or cluster and repairs keys: what verify, repair and inspect need of it."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from redis.crc import key_slot
+
+from ddb_cache_sync.cache.contract import InspectableCache
+from ddb_cache_sync.cache.filling import FillableRedisCache
+from ddb_cache_sync.cache.replies import READING, Fault, code_of, fault_of, refusal
+from ddb_cache_sync.cache.rounds import Call, ScriptCalls
+from ddb_cache_sync.cache.scripts import REPAIR, repair_command
+from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Cluster, Topology, topology_of
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.errors import CacheError, CacheUnavailable, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ddb_cache_sync.cache.contract import WriteResult
+    from ddb_cache_sync.core.repairs import Repair
+
+_PAGE: Final = 1000  # keys in one SCAN step
+_GLOB: Final = re.compile(r"([*?\[\]\\^])")
+
+
+class _Key(NamedTuple):
+    key: str
+
+
+class InspectableRedisCache(FillableRedisCache):
+    """The same server or cluster as an `InspectableCache` too."""
+
+    def __init__(self, topology: Topology, *, guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS) -> None:
+        super().__init__(topology, guard_ttl_seconds=guard_ttl_seconds)
+        self._repair = ScriptCalls(REPAIR, lambda repairs: repair_command(repairs, guard_ttl_seconds))
+
+    def versions(self, guards: Sequence[str], deadline: float | None = None) -> Sequence[str | CacheError]:
+        """See `InspectableCache.versions`."""
+        return self._run((Call(_VERSIONS, place, [_Key(key)]) for place, key in enumerate(guards)), deadline)
+
+    def lifetimes_ms(self, keys: Sequence[str], deadline: float | None = None) -> Sequence[int | CacheError | None]:
+        """See `InspectableCache.lifetimes_ms`."""
+        return self._run((Call(_LIFETIMES, place, [_Key(key)]) for place, key in enumerate(keys)), deadline)
+
+    def repair(self, repairs: Sequence[Repair], deadline: float | None = None) -> Sequence[WriteResult]:
+        """See `InspectableCache.repair`."""
+        return self._run((Call(self._repair, place, [each]) for place, each in enumerate(repairs)), deadline)
+
+    def keys_beginning(self, beginning: str) -> Iterator[Sequence[str]]:
+        """See `InspectableCache.keys_beginning`."""
+        pattern = _GLOB.sub(r"\\\1", beginning) + "*"
+        try:
+            for node in self._topology.primaries():
+                found = node.scan_iter(match=pattern, count=_PAGE)
+                while page := list(islice(found, _PAGE)):
+                    # A key that is no UTF-8 was not made by a key mapping.
+                    yield [key for key in map(_text, page) if key is not None]
+        except CLIENT_ERRORS as error:
+            if fault_of(error) is Fault.REFUSED:
+                raise refusal(code_of(error), READING) from None
+            raise CacheUnavailable(
+                f"the cache can't be read ({code_of(error)})", hint="Check its address and its health, and try again."
+            ) from None
+
+    def place_of(self, key: str) -> tuple[int | None, str]:
+        """See `InspectableCache.place_of`."""
+        node = self._topology.node_of(key)
+        where: dict[str, Any] = {} if node is None else node.connection_pool.connection_kwargs
+        address = where.get("path") or f"{where.get('host', '?')}:{where.get('port', '?')}"
+        return (int(key_slot(key.encode())) if isinstance(self._topology, Cluster) else None), str(address)
+
+
+def inspectable_cache_of(cache: object, guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS) -> InspectableCache:
+    """A client wrapped as an `InspectableCache`; an `InspectableCache` as it is.
+
+    Raises:
+        ConfigurationError: Neither.
+    """
+    topology = topology_of(cache)
+    if topology is not None:
+        return InspectableRedisCache(topology, guard_ttl_seconds=guard_ttl_seconds)
+    if isinstance(cache, InspectableCache):
+        return cache
+    raise ConfigurationError(
+        f"a {type(cache).__name__} is no cache that can be looked into",
+        hint="Give what connect() returns, or a redis.Redis or redis.RedisCluster of your own.",
+    )
+
+
+def _text(key: object) -> str | None:
+    if isinstance(key, str):
+        return key
+    try:
+        return cast("bytes", key).decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _version(_: int, reply: Any) -> Sequence[Any] | None:
+    return [(reply or b"").decode(errors="replace")] if reply is None or isinstance(reply, bytes) else None
+
+
+def _lifetime(_: int, reply: Any) -> Sequence[Any] | None:
+    return [reply if reply >= 0 else None] if isinstance(reply, int) else None
+
+
+_VERSIONS: Final = ScriptCalls(None, lambda keys: ("GET", keys[0].key), _version, READING)
+_LIFETIMES: Final = ScriptCalls(None, lambda keys: ("PTTL", keys[0].key), _lifetime, READING)

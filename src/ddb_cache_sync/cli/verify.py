@@ -1,0 +1,129 @@
+"""`ddb-cache-sync verify`: whether the cache holds what the table holds."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from ddb_cache_sync.cli.console import print_json, print_line, print_rows, results
+from ddb_cache_sync.cli.options import (
+    EXIT_DRIFT,
+    AsJson,
+    ConfigOption,
+    EncodingOption,
+    EndpointUrl,
+    HashKeys,
+    KeyTemplateOption,
+    RedisUrl,
+    Region,
+    TableOption,
+    settings,
+)
+from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.errors import ConfigurationError
+from ddb_cache_sync.sync.verify import VerifyOptions
+from ddb_cache_sync.sync.verify import verify as compare
+from ddb_cache_sync.sync.verify_html import verify_html
+from ddb_cache_sync.sync.verify_report import VerifyReport, hashed
+
+_MOST_SHOWN = 20
+
+
+def verify(
+    table: TableOption,
+    config: ConfigOption = None,
+    redis_url: RedisUrl = None,
+    key_template: KeyTemplateOption = None,
+    encoding: EncodingOption = None,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Read about N items only, chosen at random. Default: all.", show_default=False),
+    ] = None,
+    looks: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            help="When what differs is looked at again. The stream may lag as long as the last two are apart.",
+        ),
+    ] = "1,5,30",
+    orphans: Annotated[
+        bool, typer.Option("--orphans/--no-orphans", help="Read the cache for keys that no item explains.")
+    ] = True,
+    read_capacity: Annotated[
+        float | None,
+        typer.Option(metavar="UNITS", help="Read capacity units a second. Default: full speed.", show_default=False),
+    ] = None,
+    segments: Annotated[int, typer.Option(help="In how many pieces the table is read, at the same time.")] = 4,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a report for browsers, too.", show_default=False)
+    ] = None,
+    hash_keys: HashKeys = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a table with its cache, both ways, while the stream goes on.
+
+    Exit code 0: consistent, 3: drift found.
+    """
+    from ddb_cache_sync.table.clients import dynamodb_client  # noqa: PLC0415 - loads boto3
+
+    chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
+    options = VerifyOptions(
+        sample, _looks(looks), orphans, read_capacity, segments, guard_ttl_seconds=chosen.guard_ttl_seconds
+    )
+    client = dynamodb_client(region, endpoint_url)
+    with working() as told, chosen.client() as cache:
+        report = compare(cache, chosen.router(), client, table, options, on_progress=told)
+    if html is not None:
+        _write(html, verify_html(report, hash_keys=hash_keys))
+    if as_json:
+        print_json(report.to_json(hash_keys=hash_keys))
+    else:
+        _show(report, hash_keys=hash_keys)
+    if not report.consistent:
+        raise typer.Exit(EXIT_DRIFT)
+
+
+def _looks(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError:
+        raise ConfigurationError("--looks is not a list of seconds", hint="Write --looks 1,5,30.") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"can't write {path}: {error.strerror}") from None
+
+
+def _show(report: VerifyReport, *, hash_keys: bool) -> None:
+    low, high = report.interval
+    share = f"{report.share_consistent:.4%} of {report.checked:,} keys"
+    if report.sampled:
+        share += f" (a sample; of all, with 95 % certainty, {low:.4%} to {high:.4%})"
+    rows: list[tuple[Text | str, str]] = [
+        (Text("consistent", "bold green") if report.consistent else Text("drift", "bold red"), share),
+        ("missing", f"{report.missing:,}"),
+        ("stale", f"{report.stale:,}"),
+        ("orphaned", f"{report.orphaned:,}" if report.orphans_searched else f"{report.orphaned:,} (not searched for)"),
+        ("in flight", f"{report.in_flight:,}"),
+        ("left out", f"{report.left_out:,}"),
+        ("failed", f"{report.failed:,}"),
+        ("read", f"{report.items:,} items, {report.cached_keys:,} cache keys in {report.seconds:.1f} s"),
+        *(("where", f"{place}: {count:,}") for place, count in list(report.places.items())[:_MOST_SHOWN]),
+        *(("note", note) for note in report.notes),
+    ]
+    print_rows(results(), rows)
+    for each in report.drifts[:_MOST_SHOWN]:
+        key = hashed(each.key) if hash_keys else each.key
+        changed = ""
+        if each.changed_at is not None:
+            changed = f", last change applied {datetime.fromtimestamp(each.changed_at, UTC):%F %TZ}"
+        print_line(results(), f"{each.kind.value} {key}{changed}")
+    if report.drift > _MOST_SHOWN:
+        print_line(results(), f"... and {report.drift - _MOST_SHOWN:,} more: --json lists them")

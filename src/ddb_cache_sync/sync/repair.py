@@ -1,0 +1,252 @@
+"""Repair: brings single cache keys to what the table holds, while the stream goes on.
+
+Rules:
+
+1. The guard is read first, then the item, consistently, then the key is written, and only where the guard has not moved
+   (`core.repairs` says why nothing stale can be left). Where it has, all three are done anew, a few times.
+2. A key that agrees with its item already is left alone, guard and all. So a repair can be done again.
+3. From reading the guard to writing passes no more than a minute: else a guard could have come and gone.
+4. In the modes `invalidate` and `refresh` a key that may be missing is not filled; a stale one is put right.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from ddb_cache_sync.cache.inspecting import inspectable_cache_of
+from ddb_cache_sync.core.attribute_values import Image
+from ddb_cache_sync.core.changes import ItemKey, Remove, Upsert
+from ddb_cache_sync.core.expectations import NO_VERSION, Expected, Known, expected_at
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.outcomes import APPLIED
+from ddb_cache_sync.core.repairs import Repair
+from ddb_cache_sync.core.versions import Version
+from ddb_cache_sync.errors import CacheError, CacheSyncError, ConfigurationError, RecordError
+from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, Sides
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ddb_cache_sync.cache.filling import Readable
+    from ddb_cache_sync.core.comparison import Drift
+    from ddb_cache_sync.core.projection import Projection, Router
+
+_PAGE: Final = 100  # as many as one BatchGetItem takes
+_ATTEMPTS: Final = 5
+_MOST_SECONDS: Final = 60.0
+
+
+class RepairAction(StrEnum):
+    """What became of one key."""
+
+    WRITTEN = "written"
+    """The item's value was written, or would be."""
+    DELETED = "deleted"
+    """The key was deleted, or would be: no item has it."""
+    AGREES = "agrees"
+    """There was nothing to repair."""
+    MOVED = "moved"
+    """Changes kept being applied: the stream is at work on it."""
+    REFUSED = "refused"
+    """It can't be repaired."""
+
+
+class RepairTarget(NamedTuple):
+    """A key to be repaired."""
+
+    key: str
+    """The cache key."""
+    item: Image | None = None
+    """The item's primary key; None: it is read back from the cache key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What became of one key; an audit line."""
+
+    key: str
+    action: RepairAction
+    drift: Drift | None = None
+    """How cache and table disagreed; None: they did not, or it is not known."""
+    guard_before: str | None = None
+    """What the guard held; empty: there was none; None: it was not looked at."""
+    guard_after: str | None = None
+    """What it holds, or would hold."""
+    applied: bool = False
+    """Whether anything was written or deleted: not in a dry run."""
+    reason: str | None = None
+    """Why it was refused; no contents."""
+
+
+def targets_of_report(report: bytes, table: str) -> list[RepairTarget]:
+    """The keys that a report of verify lists, as `verify --json` prints it.
+
+    Raises:
+        ConfigurationError: No such report, one of another table, or one whose keys are hashed.
+    """
+    try:
+        read = orjson.loads(report)
+        targets = [
+            RepairTarget(each["key"], None if each["item"] is None else Image(each["item"])) for each in read["drifts"]
+        ]
+        of, hashed = read["table"], read["keys_hashed"]
+    except (ValueError, TypeError, KeyError):
+        raise ConfigurationError("not a report of verify", hint="Give what verify --json printed.") from None
+    if of != table or hashed:
+        problem = "its keys are hashed" if hashed else "it is of another table"
+        raise ConfigurationError(f"the report can't be used: {problem}", hint="Verify this table without --hash-keys.")
+    return targets
+
+
+def _is_version(guard: str) -> bool:
+    try:
+        Version.parse(guard)
+    except ValueError:
+        return False
+    return True
+
+
+class _Planned(NamedTuple):
+    target: RepairTarget
+    projection: Projection
+    item_key: Image
+
+
+def repair(
+    cache: Readable,
+    router: Router,
+    client: DynamoDBClient,
+    table: str,
+    targets: Iterable[RepairTarget],
+    *,
+    apply: bool = False,
+    guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Iterator[Repaired]:
+    """Repair cache keys, in order; gives what became of each as it goes.
+
+    Args:
+        cache: What `connect` returns, or anything that keeps the contract of `InspectableCache`.
+        router: How items become cache keys and values, as the replicator has it.
+        client: boto3's client of DynamoDB.
+        table: The table's name.
+        targets: The keys.
+        apply: Whether to write; else it is only told what would be done.
+        guard_ttl_seconds: The replicator's.
+        clock: Epoch seconds; for the expiry.
+        monotonic: Seconds since any moment.
+
+    Raises:
+        ConfigurationError: A configuration that can't be right for this table.
+        TableError: The table can't be read.
+        CacheUnavailable: The cache can't be reached; repair again.
+        CacheError: The cache refuses us.
+    """
+    from ddb_cache_sync.table.descriptions import table_description  # noqa: PLC0415 - loads boto3
+
+    described = table_description(client, table)
+    known = Known.of(router, table, described.key_names, described.key_types)
+    sides = Sides(inspectable_cache_of(cache, guard_ttl_seconds), router, client, known, clock)
+    run = _Repairs(sides, monotonic, apply=apply)
+    page: dict[str, RepairTarget] = {}
+    for target in targets:
+        page[target.key] = target
+        if len(page) == _PAGE:
+            yield from run.page([*page.values()])
+            page = {}
+    yield from run.page([*page.values()])
+
+
+class _Repairs:
+    """One run."""
+
+    def __init__(self, sides: Sides, monotonic: Callable[[], float], *, apply: bool) -> None:
+        self._sides = sides
+        self._monotonic = monotonic
+        self._apply = apply
+
+    def page(self, targets: Sequence[RepairTarget]) -> Iterator[Repaired]:
+        """Repair so many keys."""
+        done: dict[str, Repaired] = {}
+        waiting: list[_Planned] = []
+        for target in targets:
+            planned = self._planned(target)
+            if planned is None:
+                reason = "the cache key does not tell its item: give the report of verify, which names it"
+                done[target.key] = Repaired(target.key, RepairAction.REFUSED, reason=reason)
+            else:
+                waiting.append(planned)
+        for _ in range(_ATTEMPTS):
+            done |= {each.key: each for each in self._attempt(waiting)}
+            waiting = [each for each in waiting if done[each.target.key].action is RepairAction.MOVED]
+            if not waiting:
+                break
+        for target in targets:
+            yield done[target.key]
+
+    def _planned(self, target: RepairTarget) -> _Planned | None:
+        """Where a key belongs; None: it can't be told."""
+        if target.item is None:
+            found = self._sides.known.item_key(target.key)
+            return None if found is None else _Planned(target, found[0], found[1].attributes)
+        removal = Remove(ItemKey(self._sides.known.table, target.item), NO_VERSION)
+        for projection in self._sides.known.projections:
+            try:
+                if projection.cache_key(removal) == target.key:
+                    return _Planned(target, projection, target.item)
+            except CacheSyncError:
+                continue
+        return None
+
+    def _attempt(self, planned: Sequence[_Planned]) -> Iterator[Repaired]:
+        """Guards, items, values, then the writes."""
+        sides, started = self._sides, self._monotonic()
+        guard_keys = [each.projection.guard_key(each.target.key) for each in planned]
+        guards = sides.guards(guard_keys)
+        items = sides.items([each.item_key for each in planned])
+        expected: list[tuple[Expected, str]] = []
+        for each, guard, item in zip(planned, guards, items, strict=True):
+            try:
+                expected.append((self._expected(each, item), guard))
+            except RecordError as error:
+                yield Repaired(each.target.key, RepairAction.REFUSED, guard_before=guard, reason=error.problem)
+        values = sides.values([right for right, _ in expected])
+        wanted: list[tuple[Repair, Drift]] = []
+        for right, guard in expected:
+            drift = right.drift(values[right.key])
+            if drift is None:
+                yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
+            elif guard and not _is_version(guard):
+                yield Repaired(
+                    right.key, RepairAction.REFUSED, drift, guard_before=guard, reason="its guard is no version"
+                )
+            else:
+                wanted.append((Repair(right.write, guard), drift))
+        if self._apply and self._monotonic() - started > _MOST_SECONDS:
+            yield from (Repaired(each.key, RepairAction.MOVED, drift, each.found) for each, drift in wanted)
+            return
+        yield from self._written(wanted)
+
+    def _expected(self, planned: _Planned, item: Upsert | None) -> Expected:
+        return expected_at(self._sides.router, planned.projection, planned.target.key, item, self._sides.clock())
+
+    def _written(self, wanted: Sequence[tuple[Repair, Drift]]) -> Iterator[Repaired]:
+        results: Sequence[object] = [APPLIED] * len(wanted)
+        if self._apply:
+            results = self._sides.cache.repair([each for each, _ in wanted], time.monotonic() + PATIENCE_SECONDS)
+        for (each, drift), result in zip(wanted, results, strict=True):
+            if isinstance(result, CacheError):
+                yield Repaired(each.key, RepairAction.REFUSED, drift, each.found, reason=result.problem)
+            elif result is APPLIED:
+                action = RepairAction.DELETED if each.write.value is None else RepairAction.WRITTEN
+                yield Repaired(each.key, action, drift, each.found, each.left, self._apply)
+            else:
+                yield Repaired(each.key, RepairAction.MOVED, drift, each.found)

@@ -1,0 +1,123 @@
+"""Both sides of a comparison, read: items from the table, guards and values from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from ddb_cache_sync.core.attribute_values import Image
+from ddb_cache_sync.core.encodings.dynamodb_json import DynamoDBJsonEncoding
+from ddb_cache_sync.errors import CacheError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ddb_cache_sync.cache.contract import InspectableCache
+    from ddb_cache_sync.core.changes import ItemKey, Upsert
+    from ddb_cache_sync.core.encodings.contract import StoredValue
+    from ddb_cache_sync.core.expectations import Expected, Known
+    from ddb_cache_sync.core.projection import Router
+    from ddb_cache_sync.table.capacity import CapacityLimiter
+    from ddb_cache_sync.table.scanning import ScanPage
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long a failing cache is tried again."""
+
+UNREADABLE: Final[StoredValue] = {}
+"""In the place of what a key of another type holds; no key holds an empty hash."""
+
+UNREADABLE_GUARD: Final = "?"
+
+_WHOLE: Final = DynamoDBJsonEncoding()
+
+
+class Sides(NamedTuple):
+    """A table and its cache."""
+
+    cache: InspectableCache
+    router: Router
+    client: DynamoDBClient
+    known: Known
+    clock: Callable[[], float]
+    """Epoch seconds."""
+    limiter: CapacityLimiter | None = None
+    """How fast the table is read."""
+
+    def pages(self, segment: int, segments: int, *, consistent: bool) -> Iterator[ScanPage]:
+        """A segment of the table."""
+        from ddb_cache_sync.table.scanning import scan_segment  # noqa: PLC0415 - loads boto3
+
+        return scan_segment(
+            self.client,
+            self.known.table,
+            self.known.key_names,
+            segment=segment,
+            segments=segments,
+            consistent=consistent,
+            limiter=self.limiter,
+        )
+
+    def items(self, keys: Sequence[Image]) -> list[Upsert | None]:
+        """The items with these primary keys, read consistently; None where there is none."""
+        from ddb_cache_sync.table.items import get_items  # noqa: PLC0415 - loads boto3
+
+        if not keys:
+            return []
+        reserved = 0.0 if self.limiter is None else self.limiter.reserve()
+        found = get_items(self.client, self.known.table, keys)
+        if self.limiter is not None:
+            # At least that: an item of more than 4 KB takes more, which BatchGetItem tells of all together only.
+            self.limiter.settle(reserved, units=len(keys), items=len(keys))
+        return found
+
+    def values(self, expected: Sequence[Expected]) -> dict[str, StoredValue | None]:
+        """What the cache holds, by cache key."""
+        values: dict[str, StoredValue | None] = {}
+        for kind in {each.projection.kind for each in expected}:
+            keys = [each.key for each in expected if each.projection.kind == kind]
+            read = self.cache.read(keys, kind, time.monotonic() + PATIENCE_SECONDS)
+            for key, value in zip(keys, read, strict=True):
+                values[key] = UNREADABLE if isinstance(value, CacheError) else value
+        return values
+
+    def guards(self, guards: Sequence[str]) -> list[str]:
+        """What these guards hold; empty: there is none."""
+        read = self.cache.versions(guards, time.monotonic() + PATIENCE_SECONDS)
+        return [UNREADABLE_GUARD if isinstance(version, CacheError) else version for version in read]
+
+    def changed_at(self, guards: Sequence[str], guard_ttl_seconds: float) -> list[float | None]:
+        """When each guard was set, epoch seconds, by what is left of its life; None: there is none."""
+        lives = self.cache.lifetimes_ms(guards, time.monotonic() + PATIENCE_SECONDS)
+        now = self.clock()
+        return [now - guard_ttl_seconds + life / 1000 if isinstance(life, int) else None for life in lives]
+
+
+def state_of(item: Upsert | None, guard: str, value: StoredValue | None) -> bytes:
+    """Stands for all three: another one is another state.
+
+    Raises:
+        RecordError: The item is malformed.
+    """
+    stored = value if isinstance(value, bytes) else repr(sorted((value or {}).items())).encode()
+    whole = b"" if item is None else _WHOLE.encode(item.item)
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (whole, guard.encode(), b"" if value is None else b"=" + stored):
+        digest.update(b"%d:" % len(part) + part)
+    return digest.digest()
+
+
+def key_text(key: ItemKey) -> str:
+    """A primary key as JSON text."""
+    from ddb_cache_sync.table.items import key_for_json  # noqa: PLC0415 - loads boto3
+
+    return orjson.dumps(key_for_json(key.attributes.wire)).decode()
+
+
+def key_of_text(text: str) -> Image:
+    """The primary key that `key_text` wrote."""
+    return Image(orjson.loads(text))

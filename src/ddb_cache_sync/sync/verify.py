@@ -1,0 +1,140 @@
+"""Verify: whether the cache holds what the table holds, while the stream goes on.
+
+Rules:
+
+1. The cache is read first, for its keys, and the table after it. So a key that no item explains lost its item before
+   the table was read, or is about to go.
+2. Whatever differs is a suspect, and is looked at again, several times: its item read consistently, then guard and
+   value. It counts as drift only if it differs at the last look, and neither item nor guard nor value has moved since
+   the look before. What has moved is in flight.
+3. So a stream that lags longer than the last two looks are apart looks like drift. Choose the looks to fit the lag.
+4. Memory stays the same: keys seen and suspects are on disk. Digests would be smaller, but a key that is left over has
+   to be looked at again and named; and to read each key back into its item would read the table twice.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from ddb_cache_sync.cache.inspecting import inspectable_cache_of
+from ddb_cache_sync.core.expectations import Known
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.errors import ConfigurationError
+from ddb_cache_sync.sync.sides import Sides
+from ddb_cache_sync.sync.suspects import SuspectStore
+from ddb_cache_sync.sync.verification import OnProgress, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from ddb_cache_sync.cache.filling import Readable
+    from ddb_cache_sync.core.projection import Router
+    from ddb_cache_sync.sync.verify_report import VerifyReport
+
+DEFAULT_LOOKS: Final = (1.0, 5.0, 30.0)
+"""When suspects are looked at again, seconds after the table was read."""
+DEFAULT_MOST_LISTED: Final = 10_000
+_MOST_SEGMENTS: Final = 64  # each is read by a thread of its own
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """How a verification is done.
+
+    Raises:
+        ConfigurationError: An option that can't be right.
+    """
+
+    sample: int | None = None
+    """Read about so many items only, of segments chosen at random; orphans are not looked for then. None: all."""
+    looks: Sequence[float] = DEFAULT_LOOKS
+    """When suspects are looked at again, seconds after the table was read, in rising order."""
+    orphans: bool = True
+    """Whether to read the cache for keys that no item explains."""
+    read_capacity: float | None = None
+    """The most read capacity units a second. None: at full speed."""
+    segments: int = 4
+    """In how many pieces the table is read, and how many of them at the same time."""
+    guard_ttl_seconds: float = DEFAULT_GUARD_TTL_SECONDS
+    """The replicator's, to tell when a key was last changed."""
+    most_listed: int = DEFAULT_MOST_LISTED
+    """How many of the keys that drifted the report names."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        looks = self.looks
+        if not looks or not looks[0] > 0 or any(not one < other for one, other in pairwise(looks)):
+            raise ConfigurationError("looks that are not in rising order", hint="Write seconds, such as 1,5,30.")
+        if self.sample is not None and self.sample < 1:
+            raise ConfigurationError("a sample of no items", hint="Some thousand items tell most of it.")
+        if not 1 <= self.segments <= _MOST_SEGMENTS:
+            raise ConfigurationError(f"{self.segments} segments", hint=f"Take 1 to {_MOST_SEGMENTS}.")
+        if self.most_listed < 0:
+            raise ConfigurationError("a list of less than no keys")
+
+
+def verify(
+    cache: Readable,
+    router: Router,
+    client: DynamoDBClient,
+    table: str,
+    options: VerifyOptions | None = None,
+    *,
+    on_progress: OnProgress = lambda *_: None,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], object] = time.sleep,
+    chance: random.Random | None = None,
+) -> VerifyReport:
+    """Compare a table with its cache, both ways.
+
+    Args:
+        cache: What `connect` returns, or anything that keeps the contract of `InspectableCache`.
+        router: How items become cache keys and values, as the replicator has it.
+        client: boto3's client of DynamoDB.
+        table: The table's name.
+        options: How it is done.
+        on_progress: Told of the progress, from several threads.
+        clock: Epoch seconds; for the expiry.
+        sleep: Waits so many seconds.
+        chance: Chooses the segments of a sample.
+
+    Raises:
+        ConfigurationError: A configuration that can't be right for this table.
+        TableError: The table can't be read.
+        CacheUnavailable: The cache can't be read.
+        CacheError: The cache refuses us.
+    """
+    from ddb_cache_sync.table.capacity import CapacityLimiter  # noqa: PLC0415 - loads boto3, as the next does
+    from ddb_cache_sync.table.descriptions import table_description  # noqa: PLC0415
+
+    chosen = options or VerifyOptions()
+    described = table_description(client, table)
+    known = Known.of(router, table, described.key_names, described.key_types)
+    limiter = None if chosen.read_capacity is None else CapacityLimiter(chosen.read_capacity)
+    sides = Sides(inspectable_cache_of(cache), router, client, known, clock, limiter)
+    started_at, started = clock(), time.monotonic()
+    orphans = chosen.orphans and chosen.sample is None
+    with SuspectStore() as store:
+        run = Verification(sides, store, on_progress)
+        if orphans:
+            run.see_cache()
+        if chosen.sample is None:
+            run.compare(described, [(number, chosen.segments) for number in range(chosen.segments)])
+        else:
+            run.compare_sample(described, chosen.sample, chance or random.Random())  # noqa: S311 - no secret
+        run.suspect_unexplained()
+        run.look_again(chosen.looks, sleep)
+        report = run.report(chosen.most_listed, chosen.guard_ttl_seconds)
+    return replace(
+        report,
+        sampled=chosen.sample is not None,
+        orphans_searched=orphans,
+        started_at=started_at,
+        seconds=round(time.monotonic() - started, 3),
+    )

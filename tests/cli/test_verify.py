@@ -1,0 +1,163 @@
+"""verify, repair and inspect as a user calls them, on a DynamoDB and a Valkey server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from ddb_cache_sync.core.comparison import Drift
+from ddb_cache_sync.core.guards import guard_key
+from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
+from ddb_cache_sync.sync.verify_html import verify_html
+from ddb_cache_sync.sync.verify_report import Drifted, VerifyReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import redis
+    from tests.cli.conftest import Cli, Result
+
+SECRET = "swordfish-4711"
+VERSION = "1745415436991:27:202328600001712385967261751"
+
+
+@pytest.fixture
+def call(
+    cli: Cli,
+    redis_client: redis.Redis,
+    redis_url: str,
+    dynamodb: EmbeddedDynamoDB,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Callable[..., Result]:
+    """Give a function that calls a command about a table of four items and a cache that has drifted three times."""
+    for name, value in dynamodb.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DDB_CACHE_SYNC_REDIS_URL", redis_url)
+    monkeypatch.setenv("DDB_CACHE_SYNC_KEY_TEMPLATE", "users:{id}")
+    client, table = dynamodb.client(), f"cli-{abs(hash(request.node.name))}"
+    create_demo_table(client, table)
+    for number in range(4):
+        client.put_item(TableName=table, Item={"id": {"S": str(number)}, "name": {"S": SECRET}})
+        redis_client.set(f"users:{number}", b'{"id":"%d","name":"%s"}' % (number, SECRET.encode()))
+        redis_client.set(guard_key(f"users:{number}"), VERSION, ex=90_000)
+    redis_client.delete("users:1")
+    redis_client.set("users:2", b"{}")
+    redis_client.set("users:nobody", b"{}")
+
+    def called(command: str, *arguments: str) -> Result:
+        return cli(command, "--table", table, *arguments)
+
+    return called
+
+
+@pytest.mark.servers
+def test_verify_finds_what_drifted_and_repair_puts_it_right(call: Callable[..., Result], tmp_path: Path) -> None:
+    """By way of the report; a dry run first, and everything agrees in the end."""
+    verified = call("verify", "--looks", "0.01,0.02", "--json")
+    assert (verified.code, verified.err) == (3, "")
+    assert [(each["key"], each["kind"]) for each in verified.json["drifts"]] == [
+        ("users:1", "missing"),
+        ("users:2", "stale"),
+        ("users:nobody", "orphaned"),
+    ]
+    report, audit = tmp_path / "report.json", tmp_path / "audit.jsonl"
+    report.write_text(verified.out, encoding="utf-8")
+    dry = call("repair", "--keys-from", str(report))
+    assert (dry.code, [orjson.loads(line)["action"] for line in dry.out.splitlines()]) == (
+        0,
+        ["written", "written", "deleted"],
+    )
+    assert "Nothing was written" in dry.err
+    assert call("verify", "--looks", "0.01").code == 3
+    done = call("repair", "--keys-from", str(report), "--apply", "--audit", str(audit), "--json")
+    assert (done.code, done.json["written"], done.json["deleted"]) == (0, 2, 1)
+    lines = [orjson.loads(line) for line in audit.read_bytes().splitlines()]
+    assert [(each["guard_before"], each["guard_after"]) for each in lines] == [(VERSION, f"{VERSION}:1")] * 2 + [
+        ("", "")
+    ]
+    assert SECRET not in audit.read_text() + dry.out + verified.out
+    shown = call("verify")
+    assert shown.code == 0
+    assert "consistent" in shown.out
+    again = call("repair", "users:1", "--apply", "--json")
+    assert (again.code, again.json["agrees"]) == (0, 1)
+
+
+@pytest.mark.servers
+def test_verify_shows_the_report_to_a_person(call: Callable[..., Result], tmp_path: Path) -> None:
+    """And to a browser; keys can be hashed in both."""
+    page = tmp_path / "report.html"
+    plain = call("verify", "--looks", "0.01", "--html", str(page))
+    assert "drift" in plain.out
+    assert "missing users:1, last change applied 20" in plain.out
+    assert "users:nobody" in page.read_text(encoding="utf-8")
+    hashed = call("verify", "--looks", "0.01", "--hash-keys", "--html", str(page))
+    assert "nobody" not in hashed.out + page.read_text(encoding="utf-8")
+    assert "nobody" not in call("verify", "--looks", "0.01", "--hash-keys", "--json").out
+
+
+@pytest.mark.servers
+def test_a_sample_says_how_sure_it_is(call: Callable[..., Result]) -> None:
+    """And does not look for orphans."""
+    shown = call("verify", "--looks", "0.01", "--sample", "2", "--json")
+    assert shown.json["sampled"]
+    assert shown.json["orphaned"] == 0
+    assert 0 <= shown.json["interval"][0] < shown.json["interval"][1] <= 1
+
+
+@pytest.mark.servers
+def test_inspect_shows_both_sides_and_no_contents(call: Callable[..., Result]) -> None:
+    """Unless it is asked for them."""
+    shown = call("inspect", "users:0", "--json")
+    [seen] = shown.json["keys"]
+    assert (shown.code, seen["verdict"], seen["guard"]) == (0, "agree", VERSION)
+    assert (seen["in_table"], seen["in_cache"], seen["sequence_number"]) == (True, True, VERSION.split(":")[2])
+    assert 0 < seen["guard_expires_in_ms"] <= 90_000_000
+    assert SECRET not in shown.out + call("inspect", "users:0").out
+    assert SECRET in call("inspect", "users:0", "--show-values").out
+    assert SECRET in call("inspect", "--item", '{"id":"0"}', "--show-values", "--json").out
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("key", "verdict"), [("1", "missing"), ("2", "stale"), ("nobody", "orphaned")])
+def test_inspect_names_the_drift(call: Callable[..., Result], key: str, verdict: str) -> None:
+    """With the exit code of drift, whichever way the key is given."""
+    for arguments in ([f"users:{key}"], ["--item", '{"id":{"S":"' + key + '"}}']):
+        shown = call("inspect", *arguments, "--json")
+        assert (shown.code, shown.json["keys"][0]["verdict"]) == (3, verdict)
+
+
+@pytest.mark.servers
+def test_wrong_usage_is_told(call: Callable[..., Result], tmp_path: Path) -> None:
+    """With what to do."""
+    (tmp_path / "none.json").write_text("{}", encoding="utf-8")
+    for arguments, said in (
+        (["verify", "--looks", "x"], "--looks 1,5,30"),
+        (["verify", "--looks", "5,1"], "rising order"),
+        (["repair"], "--keys-from"),
+        (["repair", "--keys-from", str(tmp_path / "none.json")], "verify --json"),
+        (["repair", "--keys-from", str(tmp_path / "absent.json")], "can't read"),
+        (["inspect"], "Give one of them"),
+        (["inspect", "other:1"], "Give the item's primary key"),
+        (["inspect", "--item", "x"], "--item is not JSON"),
+    ):
+        result = call(*arguments)
+        assert (result.code, result.out) == (2, ""), arguments
+        assert said in " ".join(result.err.split()), arguments
+
+
+def test_a_page_escapes_what_it_shows_and_loads_nothing() -> None:
+    """Keys may hold anything."""
+    bad = "<script>alert(1)</script>"
+    report = VerifyReport(
+        bad, keys=2, stale=1, drifts=(Drifted(bad, Drift.STALE, None, "", 1.0),), places={bad: 1}, notes=(bad,)
+    )
+    page = verify_html(report)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 5
+    assert "http" not in page.replace("http-equiv", "")
+    assert "50.0000% consistent" in page
