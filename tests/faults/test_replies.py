@@ -109,7 +109,7 @@ def test_real_time_is_kept_too(faulty: Faulty) -> None:
     began = time.monotonic()
     with redis.Redis(port=faulty.proxy.port) as client, pytest.raises(CacheUnavailable):
         cache_of(client, 60).apply(writes(3), began + 0.5)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize(

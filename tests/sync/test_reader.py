@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, cast
 
+import boto3
 import pytest
 
 from ddb_cache_sync import (
@@ -116,10 +117,25 @@ def test_an_item_that_the_table_does_not_have_is_none(world: World) -> None:
 def test_without_a_table_client_a_miss_is_none(world: World) -> None:
     """A plain reader, for a cache that has everything."""
     world.table.put({"id": "1"})
-    reader = world.reader(table_client=None)
+    reader = world.reader(table_client=None, mode="replicate")
     assert reader.get("1") is None
     world.cache.values["users:1"] = b'{"id":"1"}'
     assert reader.get("1") == {"id": "1"}
+
+
+@pytest.mark.parametrize("mode", ["invalidate", "refresh"])
+def test_a_mode_in_which_readers_fill_the_cache_needs_a_table_client(mode: Mode) -> None:
+    """Else every item that is not cached would seem not to exist."""
+    with pytest.raises(ConfigurationError, match=f"mode {mode} without a table client"):
+        CacheReader(MemoryCache(), "users", mode=mode)
+
+
+def test_a_resource_is_no_table_client() -> None:
+    """Its answers have another form."""
+    resource = boto3.resource("dynamodb", region_name="eu-west-1")
+    for given in (resource, resource.Table("users"), "users"):
+        with pytest.raises(ConfigurationError, match=r"Give boto3\.client\('dynamodb'\)"):
+            CacheReader(MemoryCache(), "users", table_client=given)  # type: ignore[arg-type]
 
 
 def test_many_are_read_at_once(world: World) -> None:
@@ -278,7 +294,7 @@ def test_a_value_that_others_have_written_is_read_from_the_table(
     assert world.cache.values == {"users:1": b"SECRET"}
     assert "key 'users:1' holds no value of this encoding" in caplog.text
     with pytest.raises(CacheError, match="holds no value of this encoding") as raised:
-        world.reader(table_client=None).get("1")
+        world.reader(table_client=None, mode="replicate").get("1")
     assert "SECRET" not in caplog.text + str(raised.value)
 
 
@@ -340,7 +356,7 @@ def test_a_cache_that_has_rested_is_asked_again() -> None:
 def test_a_failing_cache_without_a_table_is_an_error() -> None:
     """There is nothing else to answer with."""
     with pytest.raises(CacheUnavailable):
-        World(cache=FailingCache()).reader(table_client=None).get("1")
+        World(cache=FailingCache()).reader(table_client=None, mode="replicate").get("1")
 
 
 def test_a_cache_that_refuses_us_is_an_error() -> None:

@@ -91,8 +91,11 @@ class Projection:
             raise ConfigurationError(
                 f"keys is a {type(keys).__name__}", hint="Write KeyTemplate(...), or give a callable."
             )
-        if encoding is not None and not callable(getattr(encoding, "encode", None)):
-            raise ConfigurationError(f"encoding is a {type(encoding).__name__}", hint="Write JsonEncoding().")
+        given: object = encoding
+        if given is not None and (isinstance(given, str | type) or not callable(getattr(given, "encode", None))):
+            raise ConfigurationError(
+                f"encoding is a {type(given).__name__}", hint="Write JsonEncoding(), or encoding_named('json+zlib')."
+            )
         if mode not in get_args(Mode):
             raise ConfigurationError(f"mode {mode!r}", hint=f"There are {', '.join(get_args(Mode))}.")
         self._keys: Final = keys

@@ -68,9 +68,22 @@ class CacheReader:
             )
         if not 0.001 <= lease_seconds <= 60 or cache_seconds <= 0:
             raise ConfigurationError("a lease outside 1 ms to 60 s, or no time for the cache")
+        given: object = table
+        if not isinstance(given, str):
+            raise ConfigurationError(f"the table is a {type(given).__name__}", hint="Give its name.")
         self._cache = readable_cache_of(cache)
         self._table = table
         self._projection = Projection(**options) if projection is None else projection
+        if table_client is None and self._projection.mode != "replicate":
+            raise ConfigurationError(
+                f"mode {self._projection.mode} without a table client: nobody would fill the cache",
+                hint="Give table_client=boto3.client('dynamodb').",
+            )
+        resource = hasattr(getattr(table_client, "meta", None), "client")
+        if table_client is not None and (resource or not hasattr(table_client, "get_item")):
+            raise ConfigurationError(
+                f"the table client is a {type(table_client).__name__}", hint="Give boto3.client('dynamodb')."
+            )
         self._key_name = key_name
         self._cache_seconds = cache_seconds
         self._decode = _decoder(self._projection)
