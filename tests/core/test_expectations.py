@@ -24,7 +24,7 @@ def key_of(projection: Projection, **wire: Any) -> str:
     return projection.cache_key(Remove(ItemKey("T", Image(wire)), NO_VERSION))
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=str)
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: getattr(template, "__name__", template))
 @given(TEXTS, st.one_of(TEXTS.map(lambda v: ("S", v)), NUMBERS.map(lambda v: ("N", v)), BYTES.map(lambda v: ("B", v))))
 def test_a_cache_key_is_read_back_into_the_primary_key(template: Any, pk: str, sk: tuple[str, Any]) -> None:
     """Whatever it holds; unless it was shortened, and then it is not read back at all."""
