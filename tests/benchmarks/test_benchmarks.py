@@ -41,6 +41,7 @@ def titles(results: Sequence[dict[str, Any]]) -> list[str]:
     return [result["title"] for result in results]
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_all_benchmarks_run_and_report_every_figure_with_its_target(tmp_path: Path) -> None:
     """A tiny run gives each figure a value or a reason, in the text, the JSON and the plot alike."""

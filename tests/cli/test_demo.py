@@ -82,6 +82,7 @@ def test_the_result_for_people_says_the_same(cli: Cli, monkeypatch: pytest.Monke
     assert lines[-1].endswith("items: 1 missing, 1 stale, 1 orphaned")
 
 
+@pytest.mark.long
 def test_a_demo_that_is_kept_goes_on_until_ctrl_c(tmp_path: Path) -> None:
     """It says where its servers are; what anybody writes to the table comes to the cache; then all of it ends."""
     with Program(COMMAND, "demo", "--changes", "5", "--keep", "--json", temporary=tmp_path) as demo:

@@ -84,7 +84,10 @@ def cut_off(replica: redis.Redis) -> None:
     await_that(lambda: replica.info("replication")["master_link_status"] == "down", "the link's end")
 
 
-@pytest.mark.parametrize("lagging", [False, True], ids=["replica in step", "replica behind"])
+@pytest.mark.parametrize(
+    "lagging",
+    [pytest.param(False, id="replica in step", marks=pytest.mark.long), pytest.param(True, id="replica behind")],
+)
 def test_a_killed_primary_takes_only_what_its_replica_had_not_got(
     record_property: Callable[[str, object], None], lagging: bool
 ) -> None:

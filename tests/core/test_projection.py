@@ -220,5 +220,5 @@ def test_a_guard_prefix_that_can_not_be_right_is_refused_at_once() -> None:
 @pytest.mark.parametrize("given", ["json", "jsn", JsonEncoding, 1])
 def test_an_encodings_name_or_class_is_no_encoding(given: Any) -> None:
     """A text has a method `encode` as well, which would make every record a poison record."""
-    with pytest.raises(ConfigurationError, match="encoding is a .*encoding_named"):
+    with pytest.raises(ConfigurationError, match=r"encoding is a .*encoding_named"):
         Projection(encoding=given)

@@ -350,6 +350,7 @@ class Nowhere(MemoryCache):
         pass
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_items(tmp_path: Path) -> None:
     """A hundred thousand items take what ten thousand take."""
     peaks = []

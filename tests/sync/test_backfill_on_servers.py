@@ -157,6 +157,7 @@ def arguments(dynamodb: EmbeddedDynamoDB, table: str, redis_url: str, *more: str
     return [COMMAND, "backfill", *common, "--region", dynamodb.region, "--key-template", "u:{id}", "--json", *more]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_backfill_that_was_killed_goes_on(
     dynamodb: EmbeddedDynamoDB, table: str, redis_client: redis.Redis, redis_url: str, tmp_path: Path
@@ -194,6 +195,7 @@ def test_a_backfill_that_was_killed_goes_on(
     assert not path.exists()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_ctrl_c_stops_after_the_pages_under_way_and_says_how_to_go_on(
     dynamodb: EmbeddedDynamoDB, table: str, redis_client: redis.Redis, redis_url: str, tmp_path: Path

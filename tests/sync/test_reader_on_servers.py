@@ -137,7 +137,9 @@ class SharedTable:
         threading.Event().wait(random.random() / 200)
 
 
-@pytest.fixture(params=["one server", pytest.param("cluster", marks=pytest.mark.xdist_group("cluster"))])
+@pytest.fixture(
+    params=["one server", pytest.param("cluster", marks=[pytest.mark.xdist_group("cluster"), pytest.mark.long])]
+)
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "cluster":
         cluster: EmbeddedCluster = request.getfixturevalue("cluster")

@@ -40,7 +40,9 @@ PROJECTION = Projection(KeyTemplate("users:{id}"))
 LOOKS = (0.5, 1.0, 4.0)
 
 
-@pytest.fixture(params=["one server", pytest.param("cluster", marks=pytest.mark.xdist_group("cluster"))])
+@pytest.fixture(
+    params=["one server", pytest.param("cluster", marks=[pytest.mark.xdist_group("cluster"), pytest.mark.long])]
+)
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "cluster":
         cluster: EmbeddedCluster = request.getfixturevalue("cluster")

@@ -509,6 +509,7 @@ def peak_of(run: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_a_file(tmp_path: Path) -> None:
     """Reading 200,000 items, 40 MB of lines, takes what a few lines take."""
     items = ({"id": str(number), "text": "x" * 150, "n": number} for number in range(200_000))
