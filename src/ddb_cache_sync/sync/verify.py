@@ -154,8 +154,8 @@ def _notes(report: VerifyReport, label_ms: int | None) -> Iterator[str]:
     """
     if len(report.drifts) < report.drift:
         yield (
-            f"{len(report.drifts):,} of the {report.drift:,} keys that drifted are named: repair these and verify again, "
-            "or have more of them named (--list)"
+            f"{len(report.drifts):,} of the {report.drift:,} keys that drifted are named: repair these and verify "
+            "again, or have more of them named (--list)"
         )
     later = 0 if label_ms is None else sum(is_of_later_stream(each.guard, label_ms) for each in report.drifts)
     if later:
