@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.runbooks.aws_cli import EXPORTS
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import redis
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
 TEMPLATE = "users:{id}"
 SETTINGS: dict[str, Any] = {
@@ -40,10 +43,10 @@ class Table:
 
     name: str
     server: EmbeddedDynamoDB
+    client: DynamoDBClient
     stream_arn: str = ""
 
     def __post_init__(self) -> None:
-        self.client = self.server.client()
         self.stream_arn = create_demo_table(self.client, self.name)
 
     def put(self, number: object, value: object = 1) -> None:
@@ -104,21 +107,43 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+class Region(NamedTuple):
+    """The emulator as one Region; each has its own tables."""
+
+    server: EmbeddedDynamoDB
+    client: DynamoDBClient
+    streams: DynamoDBStreamsClient
+
+
+@pytest.fixture(scope="session")
+def region_of(dynamodb: EmbeddedDynamoDB) -> Callable[[str], Region]:
+    """Give a function that gives a Region; its clients take longer to make than most tests."""
+
+    @cache
+    def made(name: str) -> Region:
+        server = dataclasses.replace(dynamodb, region=name)
+        return Region(server, server.client(), server.streams())
+
+    return made
+
+
 @pytest.fixture
-def pipeline_of(programs: Path, dynamodb: EmbeddedDynamoDB, tmp_path: Path) -> Iterator[Callable[..., Pipeline]]:
+def pipeline_of(
+    programs: Path, region_of: Callable[[str], Region], tmp_path: Path
+) -> Iterator[Callable[..., Pipeline]]:
     """Give a function that makes a pipeline into the cache with this URL, in a Region, and runs it."""
-    servers = {region: dataclasses.replace(dynamodb, region=region) for region in ("us-east-1", "eu-west-1")}
     streams: dict[str, Streams] = {}
     name = f"users-{uuid.uuid4().hex[:8]}"
 
     def made(redis_url: str, region: str = "us-east-1") -> Pipeline:
-        table = Table(name, servers[region])
-        streams[region] = Streams(table.server.streams())
+        server, client, streams_client = region_of(region)
+        table = Table(name, server, client)
+        streams[region] = Streams(streams_client)
         settings = {"DDB_CACHE_SYNC_REDIS_URL": redis_url, "DDB_CACHE_SYNC_KEY_TEMPLATE": TEMPLATE}
         function = aws.deploy("users-sync", region, settings)
         environment = {
-            **table.server.environment,
-            **{f"AWS_ENDPOINT_URL_{each}": dynamodb.endpoint_url for each in ("CLOUDWATCH", "S3", "SQS")},
+            **server.environment,
+            **{f"AWS_ENDPOINT_URL_{each}": server.endpoint_url for each in ("CLOUDWATCH", "S3", "SQS")},
             "AWS_ENDPOINT_URL_LAMBDA": aws.url,
             EXPORTS: aws.url,
             LOOKS: "0.05,0.1",

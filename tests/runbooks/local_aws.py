@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ddb_cache_sync.sync.replicator import Replicator
 
-_PACE: Final = Pace(poll_interval_seconds=0.02)
+_PACE: Final = Pace(poll_interval_seconds=0.1)
 _REGION: Final = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
 _ACCOUNT: Final = "123456789012"
 

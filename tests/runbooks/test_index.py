@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import redis
-    from tests.runbooks.conftest import Pipeline
-
-    from ddb_cache_sync.local.embedded import EmbeddedDynamoDB
+    from tests.runbooks.conftest import Pipeline, Region
 
 INDEX = RUNBOOKS / "index.md"
 GUARD = "1745415436991:27:202328600001712385967261751"
@@ -108,12 +106,13 @@ class Case:
 
 @pytest.mark.servers
 def test_what_mends_what_is_as_the_table_says(
-    dynamodb: EmbeddedDynamoDB, redis_client: redis.Redis, tmp_path: Path
+    region_of: Callable[[str], Region], redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     """Each tool on each row."""
     cases = [Case(number, row) for number, row in enumerate(rows(INDEX, "the cache has"))]
     assert len({(case.in_table, case.in_cache, case.guarded) for case in cases}) == len(cases) == 6
-    table = Table(f"mends-{os.getpid()}", dynamodb)
+    server, client, _ = region_of("us-east-1")
+    table = Table(f"mends-{os.getpid()}", server, client)
     for case in cases:
         if case.in_table:
             table.put(case.id, 2)
