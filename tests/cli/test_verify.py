@@ -101,6 +101,21 @@ def test_verify_shows_the_report_to_a_person(call: Callable[..., Result], tmp_pa
 
 
 @pytest.mark.servers
+def test_verify_names_as_many_keys_as_it_is_told_to(
+    call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says so where there are more, and where the guards are of a later stream than the setting's."""
+    monkeypatch.setenv("DDB_CACHE_SYNC_STREAM_LABEL", "2025-04-23T13:37:16.990")
+    named = call("verify", "--looks", "0.01", "--list", "1", "--json").json
+    assert ([each["key"] for each in named["drifts"]], named["drift"]) == (["users:1"], 3)
+    assert "1 of the 3 keys that drifted are named" in named["notes"][0]
+    assert "1 of the keys named have the guard of a stream that was made after" in named["notes"][1]
+    assert call("verify", "--looks", "0.01", "--json").json["notes"][0].startswith("2 of the keys named")
+    monkeypatch.delenv("DDB_CACHE_SYNC_STREAM_LABEL")
+    assert call("verify", "--looks", "0.01", "--json").json["notes"] == []
+
+
+@pytest.mark.servers
 def test_a_sample_says_how_sure_it_is(call: Callable[..., Result]) -> None:
     """And does not look for orphans."""
     shown = call("verify", "--looks", "0.01", "--sample", "2", "--json")
@@ -117,6 +132,7 @@ def test_inspect_shows_both_sides_and_no_contents(call: Callable[..., Result]) -
     assert (shown.code, seen["verdict"], seen["guard"]) == (0, "agree", VERSION)
     assert (seen["in_table"], seen["in_cache"], seen["sequence_number"]) == (True, True, VERSION.split(":")[2])
     assert 0 < seen["guard_expires_in_ms"] <= 90_000_000
+    assert "made 2025-04-23 13:37:16Z" in call("inspect", "users:0").out
     assert SECRET not in shown.out + call("inspect", "users:0").out
     assert SECRET in call("inspect", "users:0", "--show-values").out
     assert SECRET in call("inspect", "--item", '{"id":"0"}', "--show-values", "--json").out

@@ -50,6 +50,14 @@ def owner(cluster: EmbeddedCluster, slot: int) -> EmbeddedValkey:
     return cluster.primaries[min(slot * len(cluster.primaries) // 16_384, len(cluster.primaries) - 1)]
 
 
+def cut_off(replica: redis.Redis) -> None:
+    """End a replica's replication: it may not log in to its primary any more."""
+    replica.config_set("masteruser", "nobody")
+    replica.config_set("masterauth", "wrong")
+    replica.client_kill_filter(_type="master")
+    await_that(lambda: replica.info("replication")["master_link_status"] == "down", "the link's end")
+
+
 class Migration:
     """A slot on its way from its owner to another primary, step by step, as `valkey-cli --cluster reshard` does it."""
 

@@ -11,7 +11,7 @@ from typing import Self
 import pytest
 import redis
 from tests.cache.support import write
-from tests.cluster.support import await_that, node_client, owner, slot_of
+from tests.cluster.support import await_that, cut_off, node_client, owner, slot_of
 
 from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import cache_of
@@ -74,14 +74,6 @@ class Stream:
         if set(results) != {Outcome.APPLIED}:
             self.problems.append(results)
         return True
-
-
-def cut_off(replica: redis.Redis) -> None:
-    """End a replica's replication: it may not log in to its primary any more."""
-    replica.config_set("masteruser", "nobody")
-    replica.config_set("masterauth", "wrong")
-    replica.client_kill_filter(_type="master")
-    await_that(lambda: replica.info("replication")["master_link_status"] == "down", "the link's end")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.core.strategies import sequence_numbers
 
 from ddb_cache_sync import Version
-from ddb_cache_sync.core.versions import StreamArn, parse_stream_label
+from ddb_cache_sync.core.versions import StreamArn, is_of_later_stream, parse_stream_label
 
 LABEL_MS = 1745415436991
 ARN = "arn:aws:dynamodb:us-east-1:111122223333:table/T/stream/2025-04-23T13:37:16.991"
@@ -220,3 +220,13 @@ def test_other_names_are_no_stream_arns(arn: str) -> None:
     """A table's name has DynamoDB's alphabet, so that it can't pass for anything else in a cache key."""
     with pytest.raises(ValueError, match="not a stream's ARN"):
         StreamArn.parse(arn)
+
+
+def test_a_guard_of_a_later_stream_is_told_by_its_label() -> None:
+    """Whatever its number; an equal label is not later, and what is no version is of no stream."""
+    assert is_of_later_stream("1745415436991:01:1", 1745415436990)
+    assert is_of_later_stream("1745415436991:01:1:3", 1745415436990), "left by a repair"
+    assert not is_of_later_stream("1745415436991:27:202328600001712385967261751", 1745415436991)
+    assert not is_of_later_stream("0000000000000:16:1732550000123456", 0), "of Kinesis"
+    assert not is_of_later_stream("", 0)
+    assert not is_of_later_stream("?", 0)

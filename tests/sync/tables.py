@@ -16,12 +16,14 @@ class TableClient:
         table: The table, its stream included.
         lock: Held while it is changed or read.
         scans: The segments that were read.
+        stream_label: That of the table's stream; None: it is not told.
     """
 
     def __init__(self, table: MemoryTable | None = None) -> None:
         self.table = table or MemoryTable(name="users")
         self.lock = threading.Lock()
         self.scans: list[tuple[int, int]] = []
+        self.stream_label: str | None = None
 
     def put(self, identity: str, **others: Any) -> Any:
         """Put an item; gives the stream's record."""
@@ -41,6 +43,7 @@ class TableClient:
                 "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
                 "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
                 "ItemCount": len(self.table.items),
+                "LatestStreamLabel": self.stream_label,
             }
         }
 

@@ -23,6 +23,7 @@ from ddb_cache_sync import (
     where,
 )
 from ddb_cache_sync.core.comparison import Drift
+from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
 from ddb_cache_sync.sync.verify_report import VerifyReport, wilson_interval
 from ddb_cache_sync.testing import MemoryCache
@@ -237,6 +238,23 @@ def test_the_report_names_so_many_keys_and_counts_them_all() -> None:
     pair.cache.values.clear()
     report = pair.verify(VerifyOptions(most_listed=10))
     assert (report.missing, len(report.drifts), report.share_consistent) == (300, 10, 0.0)
+    assert "10 of the 300 keys" in report.notes[-1]
+    assert pair.verify(VerifyOptions(most_listed=300)).notes == ()
+
+
+def test_keys_whose_guards_are_of_a_later_stream_are_told() -> None:
+    """Every change of the table's own stream is stale to them: a Region was switched, and the label was not set."""
+    pair = Pair(items=3)
+    for number in range(2):
+        pair.cache.values[f"users:{number}"] = b"{}"
+    own = Version.parse(pair.verify().drifts[0].guard).stream_label_ms
+    assert pair.verify(VerifyOptions(stream_label_ms=own)).notes == ()
+    [note] = pair.verify(VerifyOptions(stream_label_ms=own - 1)).notes
+    assert note.startswith("2 of the keys named have the guard of a stream that was made after the table's")
+    assert "DDB_CACHE_SYNC_STREAM_LABEL" in note
+    pair.client.stream_label = "2001-01-01T00:00:00.000"
+    assert pair.verify().notes == (note,)
+    assert pair.verify(VerifyOptions(stream_label_ms=own)).notes == ()
 
 
 def test_keys_can_be_hashed_in_the_report() -> None:

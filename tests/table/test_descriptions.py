@@ -83,6 +83,7 @@ def test_what_may_not_be_asked_is_left_out_and_said_so(code: str) -> None:
     assert described.unanswered == ("DescribeTimeToLive", "DescribeContinuousBackups")
     assert (described.ttl_attribute, described.point_in_time_recovery) == (None, False)
     assert (described.stream_enabled, described.stream_arn, described.stream_label) == (False, "arn:x", "x")
+    assert described.stream_label_ms is None
 
 
 def test_another_failure_of_asking_is_raised() -> None:

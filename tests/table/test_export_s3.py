@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pytest
 from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
+from tests.table.buckets import upload
 from tests.table.spoiling import lines_of
 
 from ddb_cache_sync import ConfigurationError, TableError
@@ -26,14 +27,6 @@ ITEMS = [{"id": str(number), "text": os.urandom(2000).hex()} for number in range
 def s3(dynamodb: EmbeddedDynamoDB) -> Any:
     """Give a client of moto's S3, which runs beside its DynamoDB."""
     return s3_client(dynamodb.region, dynamodb.endpoint_url, credentials=StaticCredentials("local", "local"))
-
-
-def upload(s3: Any, folder: Path, bucket: str, prefix: str = "") -> None:
-    """Put all files below a folder into a new bucket."""
-    s3.create_bucket(Bucket=bucket)
-    for path in folder.rglob("*"):
-        if path.is_file():
-            s3.put_object(Bucket=bucket, Key=f"{prefix}{path.relative_to(folder)}", Body=path.read_bytes())
 
 
 @pytest.mark.servers

@@ -80,7 +80,7 @@ def _primary_key(text: str) -> Image:
 
 
 def _show(each: Inspection, *, show_values: bool) -> None:
-    shown = each.to_json(show_values=show_values)
+    shown, made = each.to_json(show_values=show_values), each.stream_created_at_ms
     rows = [
         ("key", each.key),
         ("verdict", each.verdict if each.reason is None else f"{each.verdict}: {each.reason}"),
@@ -88,6 +88,7 @@ def _show(each: Inspection, *, show_values: bool) -> None:
         ("cache", _sizes(shown) if each.in_cache else "has no such key"),
         ("value expires", _duration(each.value_expires_in_ms)),
         ("guard", each.guard or "none"),
+        ("of the stream", "not known" if made is None else f"made {datetime.fromtimestamp(made / 1000, UTC):%F %TZ}"),
         (
             "applied",
             "not known" if each.applied_at is None else f"{datetime.fromtimestamp(each.applied_at, UTC):%F %TZ}",

@@ -23,7 +23,7 @@ from ddb_cache_sync.cli.options import (
 )
 from ddb_cache_sync.cli.working import working
 from ddb_cache_sync.errors import ConfigurationError
-from ddb_cache_sync.sync.verify import VerifyOptions
+from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions
 from ddb_cache_sync.sync.verify import verify as compare
 from ddb_cache_sync.sync.verify_html import verify_html
 from ddb_cache_sync.sync.verify_report import VerifyReport, hashed
@@ -58,6 +58,12 @@ def verify(
         typer.Option(metavar="UNITS", help="Read capacity units a second. Default: full speed.", show_default=False),
     ] = None,
     segments: Annotated[int, typer.Option(help="In how many pieces the table is read, at the same time.")] = 4,
+    listed: Annotated[
+        int,
+        typer.Option(
+            "--list", metavar="N", help="How many of the keys that drifted --json names, for repair to be given."
+        ),
+    ] = DEFAULT_MOST_LISTED,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a report for browsers, too.", show_default=False)
     ] = None,
@@ -72,7 +78,14 @@ def verify(
 
     chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
     options = VerifyOptions(
-        sample, _looks(looks), orphans, read_capacity, segments, guard_ttl_seconds=chosen.guard_ttl_seconds
+        sample,
+        _looks(looks),
+        orphans,
+        read_capacity,
+        segments,
+        guard_ttl_seconds=chosen.guard_ttl_seconds,
+        most_listed=listed,
+        stream_label_ms=chosen.stream_label_ms,
     )
     client = dynamodb_client(region, endpoint_url)
     with working() as told, chosen.client() as cache:
@@ -126,4 +139,4 @@ def _show(report: VerifyReport, *, hash_keys: bool) -> None:
             changed = f", last change applied {datetime.fromtimestamp(each.changed_at, UTC):%F %TZ}"
         print_line(results(), f"{each.kind.value} {key}{changed}")
     if report.drift > _MOST_SHOWN:
-        print_line(results(), f"... and {report.drift - _MOST_SHOWN:,} more: --json lists them")
+        print_line(results(), f"... and {report.drift - _MOST_SHOWN:,} more: --json names them")

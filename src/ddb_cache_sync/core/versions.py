@@ -65,6 +65,19 @@ class Version(str):
         return self.split(":")[2]
 
 
+def is_of_later_stream(guard: str, stream_label_ms: int) -> bool:
+    """Whether a guard holds the version of a stream made after this time: no change of this time's stream can win.
+
+    Args:
+        guard: What the guard holds; what is no version is of no stream.
+        stream_label_ms: When the stream was created, epoch ms.
+    """
+    try:
+        return Version.parse(guard).stream_label_ms > stream_label_ms
+    except ValueError:
+        return False
+
+
 def label_prefix(stream_label_ms: int) -> str:
     """The first part of a version, with its colon.
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ddb_cache_sync.cache.applier import CacheLike, cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
-from ddb_cache_sync.core.versions import parse_stream_label
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.backfill import Backfill
 from ddb_cache_sync.sync.checkpoint import Checkpoint
@@ -178,8 +177,7 @@ def check_can_be_right(
         )
     if as_of is None:
         return
-    since = _stream_since(table)
-    if since is not None and as_of < since:
+    if table.stream_label_ms is not None and as_of < table.stream_label_ms / 1000:
         # Reading again does not mend it: it finds no item that was made in between.
         raise ConfigurationError(
             "the export is older than the table's stream: changes made in between are in neither",
@@ -191,14 +189,6 @@ def check_can_be_right(
             "half of that, those of later changes may have expired, and older items would win over them",
             hint="Have each item read again (--read-again), or take a newer export.",
         )
-
-
-def _stream_since(table: TableDescription) -> float | None:
-    """Since when the table has had its stream, epoch seconds; None: it can't be told."""
-    try:
-        return None if table.stream_label is None else parse_stream_label(table.stream_label) / 1000
-    except ValueError:
-        return None
 
 
 def _limiter(options: BackfillOptions, stopping: threading.Event) -> CapacityLimiter | None:

@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Final
 from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.expectations import Known
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.versions import is_of_later_stream
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.sides import Sides
 from ddb_cache_sync.sync.suspects import SuspectStore
 from ddb_cache_sync.sync.verification import OnProgress, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -65,6 +66,8 @@ class VerifyOptions:
     """The replicator's, to tell when a key was last changed."""
     most_listed: int = DEFAULT_MOST_LISTED
     """How many of the keys that drifted the report names."""
+    stream_label_ms: int | None = None
+    """The replicator's creation time in place of that of the table's stream, epoch milliseconds; None: the stream's."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -131,10 +134,32 @@ def verify(
         run.suspect_unexplained()
         run.look_again(chosen.looks, sleep)
         report = run.report(chosen.most_listed, chosen.guard_ttl_seconds)
+    label_ms = chosen.stream_label_ms if chosen.stream_label_ms is not None else described.stream_label_ms
     return replace(
         report,
+        notes=(*report.notes, *_notes(report, label_ms)),
         sampled=chosen.sample is not None,
         orphans_searched=orphans,
         started_at=started_at,
         seconds=round(time.monotonic() - started, 3),
     )
+
+
+def _notes(report: VerifyReport, label_ms: int | None) -> Iterator[str]:
+    """What else there is to say of what drifted.
+
+    Args:
+        report: What was found.
+        label_ms: When the stream was made that is applied now, epoch milliseconds; None: not known.
+    """
+    if len(report.drifts) < report.drift:
+        yield (
+            f"{len(report.drifts):,} of the {report.drift:,} keys that drifted are named: repair these and verify "
+            "again, or have more of them named (--list)"
+        )
+    later = 0 if label_ms is None else sum(is_of_later_stream(each.guard, label_ms) for each in report.drifts)
+    if later:
+        yield (
+            f"{later:,} of the keys named have the guard of a stream that was made after the table's: all changes are "
+            "stale to them. Set DDB_CACHE_SYNC_STREAM_LABEL to the present time where changes are applied, then repair"
+        )

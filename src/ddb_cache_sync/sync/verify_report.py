@@ -65,7 +65,7 @@ class VerifyReport:
     places: Mapping[str, int] = field(default_factory=dict)
     """How many keys drifted, by what they begin with, and on a cluster by ranges of slots."""
     notes: tuple[str, ...] = ()
-    """What was not checked, and why."""
+    """What was not checked or not named, and why; what drifting keys have in common."""
     started_at: float = 0.0
     """Epoch seconds."""
     seconds: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ddb_cache_sync.core.versions import parse_stream_label
 from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, translate
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ class TableDescription:
     point_in_time_recovery: bool
     unanswered: tuple[str, ...] = ()
     key_types: tuple[str, ...] = ()
+
+    @property
+    def stream_label_ms(self) -> int | None:
+        """When the latest stream was created, epoch milliseconds; None: there never was one, or it can't be told."""
+        try:
+            return None if self.stream_label is None else parse_stream_label(self.stream_label)
+        except ValueError:
+            return None
 
 
 def table_description(client: DynamoDBClient, table: str) -> TableDescription:
