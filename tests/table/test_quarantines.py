@@ -159,4 +159,4 @@ def test_a_service_that_never_answers_holds_nothing_past_the_deadline(
         report = Replicator(MemoryCache(), quarantine=sink).apply([poison(1)], deadline=started + 0.5)
         assert time.monotonic() - started < 15
         assert "there was no time left" in report.failures[0].reason
-        assert select.select([server], [], [], 0)[0], "it was not even asked"
+        assert select.select([server], [], [], 30)[0], "it was not even asked"
