@@ -45,8 +45,7 @@ class Said(NamedTuple):
 SetAside: TypeAlias = Callable[[Sequence[tuple[Any, str]]], Sequence[str | None]]
 """Sets records aside, given with the reasons why they failed: for each None where that was done, or why it was not."""
 
-_DECODED_BETWEEN_LOOKS: Final = 256  # some milliseconds of a small function
-_ENCODED_BETWEEN_LOOKS: Final = 16  # an encoding, or a transform, may be anybody's code, and slow
+_BETWEEN_LOOKS: Final = 16  # records: key mapping, transforms and encoding may be anybody's code, and slow
 
 _NEWEST_FIRST: Final = itemgetter(0, 1)  # by version, then by place
 
@@ -92,7 +91,7 @@ class Batch:
         self._ttl_removals = 0
         old_images = router.needs_old_images
         for place, raw in enumerate(records):
-            if look is not None and place % _DECODED_BETWEEN_LOOKS == _DECODED_BETWEEN_LOOKS - 1:
+            if look is not None and place % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
             try:
                 change, created = decode_change(raw, stream_label_ms, old_images=old_images)
@@ -130,7 +129,7 @@ class Batch:
         """
         look = self._look
         for done, (key, delivered) in enumerate(self._by_key.items()):
-            if look is not None and done % _ENCODED_BETWEEN_LOOKS == _ENCODED_BETWEEN_LOOKS - 1:
+            if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
             if len(delivered) > 1:
                 delivered.sort(key=_NEWEST_FIRST, reverse=True)
@@ -152,7 +151,7 @@ class Batch:
         """
         look = self._look
         for done, ((write, delivered), result) in enumerate(zip(self.written, results, strict=True)):
-            if look is not None and done % _ENCODED_BETWEEN_LOOKS == _ENCODED_BETWEEN_LOOKS - 1:
+            if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
             newest = delivered[0]
             if not newest.projection.lookups or (result is not APPLIED and result is not STALE):
