@@ -2,10 +2,10 @@
 
 Rules:
 
-1. Where the cache can't be reached, a failing invocation lasts until its deadline: the function's time-out less a margin.
-   Where the cache refuses, or a record is reported, it lasts no longer than a good one.
-2. How long Lambda waits between two invocations of a stream's batch, AWS does not document. So what a number of retries
-   has to last for is reckoned without any wait, and what a poison record can hold up with the longest that is plausible.
+1. Where the cache can't be reached, a failing invocation lasts until its deadline: the function's time-out less a
+   margin. Where the cache refuses, or a record is reported, it lasts no longer than a good one.
+2. How long Lambda waits between two invocations of a stream's batch, AWS does not document. So how long a number of
+   retries lasts is reckoned without any wait, the worst case, and shown beside it with one that is plausible.
 3. Halving a batch spends no retry
    (https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html): until one record is left, failures of a
    batch are free.
@@ -40,9 +40,7 @@ def doubling(first_seconds: float, longest_seconds: float) -> Callable[[int], fl
     return lambda retry: min(longest_seconds, first_seconds * 2.0 ** min(retry - 1, 64))
 
 
-def failed_invocations(
-    outage_seconds: float, attempt_seconds: float, wait: Callable[[int], float] = no_wait
-) -> int:
+def failed_invocations(outage_seconds: float, attempt_seconds: float, wait: Callable[[int], float] = no_wait) -> int:
     """How many invocations of one batch fail in an outage that begins with the first of them.
 
     One that is under way when the outage ends succeeds, since the function tries until its deadline.
@@ -70,7 +68,5 @@ def outlasted_seconds(retries: int, attempt_seconds: float, wait: Callable[[int]
     return (retries + 1) * attempt_seconds + sum(wait(retry) for retry in range(1, retries + 1))
 
 
-FEW_RETRIES: Final = failed_invocations(
-    SHORTEST_OUTAGE_SECONDS, ASSUMED_TIMEOUT_SECONDS - ASSUMED_MARGIN_SECONDS
-)
+FEW_RETRIES: Final = failed_invocations(SHORTEST_OUTAGE_SECONDS, ASSUMED_TIMEOUT_SECONDS - ASSUMED_MARGIN_SECONDS)
 """With fewer than these an hour's outage gives batches up."""
