@@ -31,15 +31,15 @@ class SqsSource:
     Args:
         client: boto3's `sqs` client.
         queue_url: The queue's URL.
-        wait_seconds: How long the queue is asked for more before it counts as empty, twice: 1 to 20. Above zero, or
-            SQS asks only some of its servers.
+        wait_seconds: How long the queue is asked for more before it counts as empty, twice: 1 to 20. With zero SQS asks
+            only some of its servers.
         retries: How often a request is made.
     """
 
     ordered = False
 
     def __init__(
-        self, client: Any, queue_url: str, *, wait_seconds: int = 2, retries: Retries = DEFAULT_RETRIES
+        self, client: Any, queue_url: str, *, wait_seconds: int = 1, retries: Retries = DEFAULT_RETRIES
     ) -> None:
         self._client = client
         self._queue_url = queue_url
