@@ -106,7 +106,9 @@ def test_the_environment_is_read_once_per_process(monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def in_memory(no_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     """A cache in memory wherever settings ask for one; gives the logger of reports, as it is in a new process."""
-    monkeypatch.setattr(Settings, "replicator", lambda self, hooks=(): Replicator(MemoryCache(), on_report=hooks))
+    monkeypatch.setattr(
+        Settings, "replicator", lambda self, hooks=(), _=None: Replicator(MemoryCache(), on_report=hooks)
+    )
     logger = logging.getLogger(REPORT_LOGGER)
     monkeypatch.delenv("AWS_LAMBDA_LOG_LEVEL", raising=False)
     monkeypatch.setattr(logger, "level", logging.NOTSET)

@@ -22,6 +22,7 @@ from ddb_cache_sync.core.lookups import LookupKey
 from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Notice, Outcome
 from ddb_cache_sync.core.projection import Projection, Router
 from ddb_cache_sync.core.python_values import image_of
+from ddb_cache_sync.core.quarantined import QuarantinedRecord
 from ddb_cache_sync.core.routes import Route
 from ddb_cache_sync.core.routing import EntityRouter
 from ddb_cache_sync.core.stream_records import StreamRecord, decode_stream_event
@@ -33,6 +34,7 @@ from ddb_cache_sync.errors import (
     CacheSyncError,
     CacheUnavailable,
     ConfigurationError,
+    DeadlineExceeded,
     RecordError,
     TableError,
 )
@@ -40,6 +42,7 @@ from ddb_cache_sync.observability import EmfMetrics, OpenTelemetrySpans, ReportL
 from ddb_cache_sync.sync.backfill import Backfill, BackfillReport
 from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.preparing import BackfillOptions, prepare_backfill
+from ddb_cache_sync.sync.quarantine import FolderQuarantine, Quarantine, quarantine_at
 from ddb_cache_sync.sync.reader import CacheReader
 from ddb_cache_sync.sync.replicator import Replicator
 
@@ -58,12 +61,14 @@ __all__ = [
     "Change",
     "Compressed",
     "ConfigurationError",
+    "DeadlineExceeded",
     "DynamoDBJsonEncoding",
     "EmfMetrics",
     "Encoding",
     "EntityRouter",
     "Expiry",
     "Failure",
+    "FolderQuarantine",
     "HashEncoding",
     "IamCredentials",
     "Image",
@@ -76,6 +81,8 @@ __all__ = [
     "OpenTelemetrySpans",
     "Outcome",
     "Projection",
+    "Quarantine",
+    "QuarantinedRecord",
     "ReadableCache",
     "RecordError",
     "Remove",
@@ -100,6 +107,7 @@ __all__ = [
     "image_of",
     "include",
     "prepare_backfill",
+    "quarantine_at",
     "validate_with",
     "where",
 ]

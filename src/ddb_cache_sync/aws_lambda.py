@@ -12,6 +12,7 @@ from ddb_cache_sync.core.stream_records import event_records
 from ddb_cache_sync.observability import EmfMetrics, OpenTelemetrySpans, ReportLog
 from ddb_cache_sync.observability.report_log import REPORT_LOGGER
 from ddb_cache_sync.sync.hooks import ReportHook
+from ddb_cache_sync.sync.quarantine import quarantine_at
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ def apply_stream_event(
         context: Lambda's context, for the deadline. None: a failing cache is given up after ten seconds.
 
     Returns:
-        `{"batchItemFailures": []}`, or the lowest failed sequence number: all other records are applied.
+        `{"batchItemFailures": []}`, or the lowest failed sequence number: all other records are applied, or
+        quarantined.
 
     Raises:
         RecordError: Not such an event, or a poison record without a sequence number.
         CacheUnavailable: The cache kept failing until shortly before the time-out. Let it out of the handler, and
             Lambda delivers the batch again.
+        DeadlineExceeded: The batch could not be decoded and encoded until shortly before the time-out. Let it out, too.
         CacheError: The cache refuses us, by its permissions for instance.
         ConfigurationError: The configuration can't be right.
     """
@@ -64,6 +67,8 @@ def apply_stream_event(
     report = replicator.apply(records, deadline=deadline)
     for failure in report.failures:
         _LOG.error("record %s can't be applied: %s", failure.sequence_number, failure.reason)
+    for aside in report.quarantined:
+        _LOG.error("record %s can't be applied, and was quarantined: %s", aside.sequence_number, aside.reason)
     for notice in report.notices:
         _LOG.warning("record %s: %s", notice.sequence_number, notice.reason)
     return report.response
@@ -81,7 +86,9 @@ def _from_environment() -> tuple[Replicator, int]:
 
     settings = Settings.from_environment(os.environ)
     hooks = [_HOOKS[name]() for name in settings.metrics or ()]
-    return settings.replicator(hooks), settings.deadline_margin_ms
+    place = settings.quarantine
+    quarantine = None if place is None else quarantine_at(place)
+    return settings.replicator(hooks, quarantine), settings.deadline_margin_ms
 
 
 def _shown_report_log() -> ReportLog:

@@ -47,6 +47,14 @@ class CacheUnavailable(CacheError):  # noqa: N818 - says what it is: try again l
     """
 
 
+class DeadlineExceeded(CacheSyncError):  # noqa: N818 - says what it is
+    """The batch was not decoded and encoded by the deadline; some of it may be applied.
+
+    Raised out of a Lambda handler on purpose, before Lambda cuts it off: Lambda then delivers the batch again, halved
+    where `BisectBatchOnFunctionError` is on.
+    """
+
+
 class TableError(CacheSyncError):
     """DynamoDB refused, or the table or its stream is not what was expected."""
 

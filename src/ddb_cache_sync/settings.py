@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
@@ -22,6 +22,7 @@ from ddb_cache_sync.core.projection import Mode, Router
 from ddb_cache_sync.core.routing import Unmatched
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.hooks import ReportHook
+from ddb_cache_sync.sync.quarantine import Quarantine, quarantine_at
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator, stream_label_ms
 
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ PREFIX: Final = "DDB_CACHE_SYNC_"
 
 
 HookName: TypeAlias = Literal["log", "emf", "otel"]
+
+
+def _is_a_quarantine(text: str) -> str:
+    try:
+        quarantine_at(text)
+    except ConfigurationError as error:
+        raise ValueError(error.problem) from None
+    return text
 
 
 def _names(given: object) -> object:
@@ -85,6 +94,9 @@ class Settings(BaseModel):
     """Creation time to put in place of that of the records' own stream; None: their own."""
     deadline_margin_ms: Annotated[int, Field(ge=0)] = DEFAULT_DEADLINE_MARGIN_MS
     """How long before the function's time-out a failing cache is given up, milliseconds."""
+    quarantine: Annotated[str, AfterValidator(_is_a_quarantine)] | None = None
+    """Where a Lambda function sets poison records aside: `s3://bucket/prefix`, the URL of an SQS queue, or a folder.
+    None: each is reported, and Lambda delivers it again until it is given up."""
     metrics: Annotated[tuple[HookName, ...] | None, BeforeValidator(_names)] = None
     """What a Lambda function makes of the report of each batch: names, separated by commas. None: nothing."""
 
@@ -129,11 +141,13 @@ class Settings(BaseModel):
         """
         return cls.model_validate(_said_by(path) | {"config": path})
 
-    def replicator(self, on_report: Sequence[ReportHook] = ()) -> Replicator:
+    def replicator(self, on_report: Sequence[ReportHook] = (), quarantine: Quarantine | None = None) -> Replicator:
         """A replicator with these settings, and its connection.
 
         Args:
             on_report: Its hooks. `metrics` is for a function only: on a command line, stdout is for results.
+            quarantine: Its quarantine. That of the settings is for a function only: whoever applies records by hand is
+                told which can't be applied.
 
         Raises:
             ConfigurationError: No cache URL, or a setting that can't be right.
@@ -144,6 +158,7 @@ class Settings(BaseModel):
             guard_ttl_seconds=self.guard_ttl_seconds,
             stream_label=self.stream_label,
             on_report=on_report,
+            quarantine=quarantine,
         )
 
     def client(self) -> "redis.Redis | redis.RedisCluster":

@@ -71,8 +71,15 @@ SCHEMA: Final = {
 """The rules of the specification as a schema, and stricter where a looser line would be of no use to anybody."""
 
 REPORT = ApplyReport(
-    applied=3, stale=2, filtered=1, failures=(Failure("7", "SECRET"),), lag_seconds=1.5, duration_seconds=0.25
+    applied=3,
+    stale=2,
+    filtered=1,
+    failures=(Failure("7", "SECRET"),),
+    lag_seconds=1.5,
+    duration_seconds=0.25,
+    quarantined=(Failure("8", "SECRET"),),
 )
+COUNTED = {"Applied", "Stale", "Filtered", "Failed", "Quarantined"}
 
 
 def checked(line: str) -> dict[str, Any]:
@@ -113,6 +120,7 @@ def test_a_report_is_one_line_of_metrics() -> None:
                         {"Name": "Stale", "Unit": "Count"},
                         {"Name": "Filtered", "Unit": "Count"},
                         {"Name": "Failed", "Unit": "Count"},
+                        {"Name": "Quarantined", "Unit": "Count"},
                         {"Name": "Lag", "Unit": "Seconds"},
                         {"Name": "Duration", "Unit": "Milliseconds"},
                     ],
@@ -120,11 +128,12 @@ def test_a_report_is_one_line_of_metrics() -> None:
             ],
         },
         "service": "users",
-        "Records": 7,
+        "Records": 8,
         "Applied": 3,
         "Stale": 2,
         "Filtered": 1,
         "Failed": 1,
+        "Quarantined": 1,
         "Lag": 1.5,
         "Duration": 250.0,
     }
@@ -135,7 +144,7 @@ def test_the_line_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     EmfMetrics()(REPORT)
     out, err = capsys.readouterr()
     assert out.endswith("}\n")
-    assert checked(out.removesuffix("\n"))["Records"] == 7
+    assert checked(out.removesuffix("\n"))["Records"] == 8
     assert err == ""
 
 
@@ -143,7 +152,7 @@ def test_a_figure_that_is_not_known_makes_no_metric() -> None:
     """A lag of 0 would be a lie in every average."""
     line = written(ApplyReport(applied=1))
     [directive] = line["_aws"]["CloudWatchMetrics"]
-    assert {each["Name"] for each in directive["Metrics"]} == {"Records", "Applied", "Stale", "Filtered", "Failed"}
+    assert {each["Name"] for each in directive["Metrics"]} == COUNTED | {"Records"}
     assert not {"Lag", "Duration"} & line.keys()
 
 
@@ -226,6 +235,7 @@ SECONDS = st.none() | st.floats(0, 1e9)
         failures=st.lists(st.builds(Failure, st.just("1"), st.text())),
         lag_seconds=SECONDS,
         duration_seconds=SECONDS,
+        quarantined=st.lists(st.builds(Failure, st.just("1"), st.text())),
     ),
     namespace=NAMES,
     dimensions=st.dictionaries(NAMES, st.text(string.printable[:94], min_size=1, max_size=1024), max_size=29),
@@ -235,9 +245,9 @@ def test_every_line_keeps_the_specification(report: ApplyReport, namespace: str,
     try:
         line = written(report, namespace=namespace, dimensions=dimensions)
     except ConfigurationError:
-        assert {"service", "Records", "Applied", "Stale", "Filtered", "Failed", "Lag", "Duration"} & dimensions.keys()
+        assert (COUNTED | {"service", "Records", "Lag", "Duration"}) & dimensions.keys()
         return
-    assert line["Records"] == line["Applied"] + line["Stale"] + line["Filtered"] + line["Failed"]
+    assert line["Records"] == sum(line[name] for name in COUNTED)
 
 
 def test_the_line_holds_no_contents_and_no_key() -> None:

@@ -15,13 +15,15 @@ REPORT = ApplyReport(
     failures=(Failure("7", "SECRET"),),
     lag_seconds=1.23456,
     duration_seconds=0.0123456,
+    quarantined=(Failure("8", "SECRET"),),
 )
 FIGURES = {
     "applied": 3,
     "stale": 2,
     "filtered": 1,
     "failed": 1,
-    "records": 7,
+    "quarantined": 1,
+    "records": 8,
     "lag_seconds": 1.235,
     "duration_ms": 12.346,
 }
@@ -42,9 +44,8 @@ def test_a_report_is_one_line_of_plain_text(caplog: pytest.LogCaptureFixture) ->
     """With all figures in it."""
     with caplog.at_level(logging.INFO):
         ReportLog()(REPORT)
-    assert caplog.messages == [
-        "batch applied: applied=3 stale=2 filtered=1 failed=1 records=7 lag_seconds=1.235 duration_ms=12.346"
-    ]
+    figures = "applied=3 stale=2 filtered=1 failed=1 quarantined=1 records=8 lag_seconds=1.235 duration_ms=12.346"
+    assert caplog.messages == [f"batch applied: {figures}"]
     assert [(each.name, each.levelno) for each in caplog.records] == [("ddb_cache_sync.reports", logging.INFO)]
 
 
@@ -64,7 +65,7 @@ def test_a_figure_that_is_not_known_is_left_out_of_the_text(caplog: pytest.LogCa
     with caplog.at_level(logging.INFO):
         ReportLog()(ApplyReport(applied=1))
     line = json.loads(caplog.text)
-    assert line["message"] == "batch applied: applied=1 stale=0 filtered=0 failed=0 records=1"
+    assert line["message"] == "batch applied: applied=1 stale=0 filtered=0 failed=0 quarantined=0 records=1"
     assert (line["lag_seconds"], line["duration_ms"]) == (None, None)
 
 

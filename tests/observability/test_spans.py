@@ -40,6 +40,7 @@ def test_a_batch_is_one_span_of_a_database_client(exporter: InMemorySpanExporter
         "ddb_cache_sync.stale": 2,
         "ddb_cache_sync.filtered": 1,
         "ddb_cache_sync.failed": 0,
+        "ddb_cache_sync.quarantined": 0,
         "ddb_cache_sync.lag_seconds": 1.5,
     }
     assert span.status.status_code is trace.StatusCode.UNSET

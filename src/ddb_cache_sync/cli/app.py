@@ -19,6 +19,7 @@ from ddb_cache_sync.cli.doctor import doctor
 from ddb_cache_sync.cli.estimate import estimate
 from ddb_cache_sync.cli.inspect import inspect
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
+from ddb_cache_sync.cli.redrive import redrive
 from ddb_cache_sync.cli.repair import repair
 from ddb_cache_sync.cli.verify import verify
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
@@ -35,6 +36,7 @@ app.command()(apply)
 app.command()(backfill)
 app.command()(verify)
 app.command()(repair)
+app.command()(redrive)
 app.command()(inspect)
 app.command()(decode)
 app.command()(doctor)

@@ -41,7 +41,7 @@ class Failure:
     """A record that could not be applied, and why."""
 
     sequence_number: str
-    """As delivered."""
+    """As delivered; empty for one that was set aside and has none."""
     reason: str
     """One sentence; attribute and field names at most, no contents."""
 
@@ -58,7 +58,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
-    """What became of the records of one batch. The four counts add up to the records given."""
+    """What became of the records of one batch. The five counts add up to the records given."""
 
     applied: int = 0
     stale: int = 0
@@ -73,16 +73,18 @@ class ApplyReport:
     """One for each applied record that has something odd, such as a time to live that was not obeyed."""
     ttl_removals: int = 0
     """How many records are removals by DynamoDB's time to live."""
+    quarantined: Sequence[Failure] = ()
+    """One for each poison record that a quarantine has accepted, in the order of the batch: not reported to Lambda."""
 
     @property
     def failed(self) -> int:
-        """How many records failed."""
+        """How many records failed and were not set aside."""
         return len(self.failures)
 
     @property
     def records(self) -> int:
         """How many records there were."""
-        return self.applied + self.stale + self.filtered + self.failed
+        return self.applied + self.stale + self.filtered + self.failed + len(self.quarantined)
 
     @property
     def response(self) -> BatchResponse:

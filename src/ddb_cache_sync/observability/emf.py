@@ -48,6 +48,7 @@ METRICS: Final = (
     Metric("Stale", "Count", lambda report: report.stale),
     Metric("Filtered", "Count", lambda report: report.filtered),
     Metric("Failed", "Count", lambda report: report.failed),
+    Metric("Quarantined", "Count", lambda report: len(report.quarantined)),
     Metric("Lag", "Seconds", lambda report: report.lag_seconds),
     Metric(
         "Duration",

@@ -16,9 +16,9 @@ REPORT_LOGGER: Final = "ddb_cache_sync.reports"
 class ReportLog:
     """Logs one line for each report: `batch applied: applied=3 stale=1 ...`.
 
-    The figures are `applied`, `stale`, `filtered`, `failed`, `records`, `lag_seconds` and `duration_ms`; each is an
-    attribute of the log record too (`extra`), which formatters that write JSON turn into a member, Lambda's among
-    them. A figure that is not known is None there, and left out of the message.
+    The figures are `applied`, `stale`, `filtered`, `failed`, `quarantined`, `records`, `lag_seconds` and `duration_ms`;
+    each is an attribute of the log record too (`extra`), which formatters that write JSON turn into a member, Lambda's
+    among them. A figure that is not known is None there, and left out of the message.
 
     Args:
         logger: Where to. None: the logger `ddb_cache_sync.reports`.
@@ -39,6 +39,7 @@ class ReportLog:
             "stale": report.stale,
             "filtered": report.filtered,
             "failed": report.failed,
+            "quarantined": len(report.quarantined),
             "records": report.records,
             "lag_seconds": None if report.lag_seconds is None else round(report.lag_seconds, 3),
             "duration_ms": None if seconds is None else round(seconds * 1000, 3),

@@ -71,6 +71,7 @@ def _attributes(report: ApplyReport) -> "dict[str, AttributeValue]":
         "ddb_cache_sync.stale": report.stale,
         "ddb_cache_sync.filtered": report.filtered,
         "ddb_cache_sync.failed": report.failed,
+        "ddb_cache_sync.quarantined": len(report.quarantined),
     }
     if report.records > 1:
         attributes["db.operation.batch.size"] = report.records

@@ -4,9 +4,9 @@ Rules: the newest change of a cache key is written, the others of the batch are 
 encoded the next older one is written, and the newest reported. Pure: no cache, no clock.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ddb_cache_sync.cache.contract import WriteResult
 from ddb_cache_sync.core.changes import Change, Remove, new_tuple
@@ -42,6 +42,11 @@ class Said(NamedTuple):
     word: Write
 
 
+SetAside: TypeAlias = Callable[[Sequence[tuple[Any, str]]], Sequence[str | None]]
+"""Sets records aside, given with the reasons why they failed: for each None where that was done, or why it was not."""
+
+_BETWEEN_LOOKS: Final = 16  # records: key mapping, transforms and encoding may be anybody's code, and slow
+
 _NEWEST_FIRST: Final = itemgetter(0, 1)  # by version, then by place
 
 # What became of a record, the least first: one that concerns several cache keys counts as the greatest of theirs.
@@ -57,6 +62,7 @@ class Batch:
         records: As the event has them.
         router: Says which projection makes the writes of a change; a projection by itself does so for all of them.
         stream_label_ms: Put in place of the stream's own creation time (epoch ms). None: the stream's own.
+        look: Called now and then while records are decoded and encoded; raises where the time is over. None: nothing.
 
     Attributes:
         errors: Why a record can't be applied, by place in the batch; complete once all writes were read.
@@ -67,8 +73,16 @@ class Batch:
         ConfigurationError: The projection can't be right for these records.
     """
 
-    def __init__(self, records: Sequence[Any], router: Router, stream_label_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        records: Sequence[Any],
+        router: Router,
+        stream_label_ms: int | None = None,
+        *,
+        look: Callable[[], object] | None = None,
+    ) -> None:
         self._records = records
+        self._look = look
         self.errors: dict[int, RecordError] = {}
         self.written: list[Written] = []
         self._by_key: dict[str, list[Delivered]] = {}
@@ -77,6 +91,8 @@ class Batch:
         self._ttl_removals = 0
         old_images = router.needs_old_images
         for place, raw in enumerate(records):
+            if look is not None and place % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
+                look()
             try:
                 change, created = decode_change(raw, stream_label_ms, old_images=old_images)
                 if type(change) is Remove and change.by_ttl:
@@ -111,7 +127,10 @@ class Batch:
         Args:
             now: Epoch seconds, for the expiry.
         """
-        for key, delivered in self._by_key.items():
+        look = self._look
+        for done, (key, delivered) in enumerate(self._by_key.items()):
+            if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
+                look()
             if len(delivered) > 1:
                 delivered.sort(key=_NEWEST_FIRST, reverse=True)
             for skipped, newest in enumerate(delivered):
@@ -130,7 +149,10 @@ class Batch:
         Args:
             results: A result for each of `writes`.
         """
-        for (write, delivered), result in zip(self.written, results, strict=True):
+        look = self._look
+        for done, ((write, delivered), result) in enumerate(zip(self.written, results, strict=True)):
+            if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
+                look()
             newest = delivered[0]
             if not newest.projection.lookups or (result is not APPLIED and result is not STALE):
                 continue
@@ -142,16 +164,23 @@ class Batch:
             except RecordError as error:
                 self.errors.setdefault(newest.place, error)
 
-    def report(self, results: Sequence[WriteResult], now: float, said: Sequence[WriteResult] = ()) -> ApplyReport:
+    def report(
+        self,
+        results: Sequence[WriteResult],
+        now: float,
+        said: Sequence[WriteResult] = (),
+        set_aside: SetAside | None = None,
+    ) -> ApplyReport:
         """Count what became of the records.
 
         Args:
             results: A result for each of `writes`.
             now: Epoch seconds.
             said: A result for each of `words`.
+            set_aside: Sets the poison records aside. None: they are reported.
 
         Raises:
-            RecordError: A poison record without a sequence number.
+            RecordError: A poison record without a sequence number, that was not set aside.
         """
         became = bytearray(len(self._records))
         reasons = {place: error.problem for place, error in self.errors.items()}
@@ -170,21 +199,42 @@ class Batch:
         for (place, _), result in zip(self.said, said, strict=True):
             if isinstance(result, CacheError):
                 reasons.setdefault(place, result.problem)
-        return self._report(became, reasons, notices, now)
+        aside = self._set_aside(reasons, set_aside) if reasons and set_aside is not None else ()
+        return self._report(became, reasons, aside, notices, now)
 
-    def _report(self, became: bytearray, reasons: dict[int, str], notices: dict[int, str], now: float) -> ApplyReport:
+    def _set_aside(self, reasons: dict[int, str], set_aside: SetAside) -> Sequence[int]:
+        """The places of the records that were set aside; the others' reasons say why they were not."""
+        places = sorted(reasons)
+        refusals = set_aside([(self._records[place], reasons[place]) for place in places])
+        for place, refusal in zip(places, refusals, strict=True):
+            if refusal is not None:
+                reasons[place] = f"{reasons[place]}; not quarantined: {refusal}"
+        return [place for place, refusal in zip(places, refusals, strict=True) if refusal is None]
+
+    def _report(
+        self,
+        became: bytearray,
+        reasons: dict[int, str],
+        aside: Sequence[int],
+        notices: dict[int, str],
+        now: float,
+    ) -> ApplyReport:
         for place in reasons:
             became[place] = 255
+        failed = sorted(reasons.keys() - {*aside})
         return ApplyReport(
             applied=became.count(_APPLIED),
             stale=became.count(_STALE),
             filtered=became.count(_FILTERED),
-            failures=tuple(self._failure(place, reasons[place]) for place in sorted(reasons)),
+            failures=tuple(self._failure(place, reasons[place]) for place in failed),
             lag_seconds=None if self._earliest is None else max(0.0, now - self._earliest),
             notices=tuple(
                 Notice(sequence_number_of(self._records[place]) or "", notices[place]) for place in sorted(notices)
             ),
             ttl_removals=self._ttl_removals,
+            quarantined=tuple(
+                Failure(sequence_number_of(self._records[place]) or "", reasons[place]) for place in aside
+            ),
         )
 
     def _explained(self, place: int, error: RecordError) -> RecordError:

@@ -155,25 +155,44 @@ def repair(
     described = table_description(client, table)
     known = Known.of(router, table, described.key_names, described.key_types)
     sides = Sides(inspectable_cache_of(cache, guard_ttl_seconds), router, client, known, clock)
-    run = _Repairs(sides, monotonic, apply=apply)
-    page: dict[str, RepairTarget] = {}
-    for target in targets:
-        page[target.key] = target
-        if len(page) == _PAGE:
-            yield from run.page([*page.values()])
-            page = {}
-    yield from run.page([*page.values()])
+    yield from Repairs(sides, monotonic, apply=apply).run(targets)
 
 
-class _Repairs:
-    """One run."""
+class Repairs:
+    """Repairs cache keys of one table.
 
-    def __init__(self, sides: Sides, monotonic: Callable[[], float], *, apply: bool) -> None:
+    Args:
+        sides: The table and its cache.
+        monotonic: Seconds since any moment.
+        apply: Whether to write; else it is only told what would be done.
+    """
+
+    def __init__(self, sides: Sides, monotonic: Callable[[], float] = time.monotonic, *, apply: bool) -> None:
         self._sides = sides
         self._monotonic = monotonic
         self._apply = apply
 
-    def page(self, targets: Sequence[RepairTarget]) -> Iterator[Repaired]:
+    def run(self, targets: Iterable[RepairTarget]) -> Iterator[Repaired]:
+        """See `repair`."""
+        page: dict[str, RepairTarget] = {}
+        for target in targets:
+            page[target.key] = target
+            if len(page) == _PAGE:
+                yield from self._page([*page.values()])
+                page = {}
+        yield from self._page([*page.values()])
+
+    def targets_of(self, item: Image) -> Iterator[RepairTarget]:
+        """Every cache key that an item with this primary key may have; its lookup keys are not among them.
+
+        Raises:
+            RecordError: The primary key can't be written as a cache key.
+        """
+        removal = Remove(ItemKey(self._sides.known.table, item), NO_VERSION)
+        for key in {projection.cache_key(removal) for projection in self._sides.known.projections}:
+            yield RepairTarget(key, item)
+
+    def _page(self, targets: Sequence[RepairTarget]) -> Iterator[Repaired]:
         """Repair so many keys."""
         done: dict[str, Repaired] = {}
         waiting: list[_Planned] = []

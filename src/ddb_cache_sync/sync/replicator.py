@@ -1,22 +1,24 @@
 """The replicator: a batch of stream records in, a right cache and a report out.
 
-Rule: a record counts as done only when the cache has answered for it. A poison record stops no other; a failing cache
-is no record's fault and is raised.
+Rule: a record counts as done only when the cache has answered for it, or a quarantine has accepted it. A poison record
+stops no other; a failing cache is no record's fault and is raised. None of it goes on past the deadline.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Unpack
 
-from ddb_cache_sync.cache.applier import CacheLike, cache_of
+from ddb_cache_sync.cache.applier import DEFAULT_RETRY_SECONDS, CacheLike, cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.outcomes import ApplyReport
 from ddb_cache_sync.core.projection import Projection, ProjectionOptions, Router
 from ddb_cache_sync.core.versions import parse_stream_label
-from ddb_cache_sync.errors import ConfigurationError
+from ddb_cache_sync.errors import ConfigurationError, DeadlineExceeded
 from ddb_cache_sync.sync.batch import Batch
 from ddb_cache_sync.sync.hooks import ReportHook, report_hooks, tell
+from ddb_cache_sync.sync.quarantine import Quarantine, set_aside
 
 DEFAULT_DEADLINE_MARGIN_MS: Final = 1000
 """How long before a function's time-out a failing cache is given up."""
@@ -37,6 +39,8 @@ class Replicator:
             (`2025-04-23T13:37:16.991`): needed where a table in another Region takes over. None: the records' own.
         on_report: A hook, or several, called in order with each report. The batch is applied by then, so an exception
             that one raises is logged, its type alone, and goes no further.
+        quarantine: Where poison records are set aside; one that it has accepted is not reported to Lambda. None: each
+            is reported, and Lambda delivers it again until it is given up.
         clock: Epoch seconds; for the lag and for the time at which values expire.
         monotonic: Seconds since any moment, never back; for the duration only.
         options: Those of `Projection`: `keys`, `encoding`, `mode` and more.
@@ -53,6 +57,7 @@ class Replicator:
         guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS,
         stream_label: str | None = None,
         on_report: ReportHook | Sequence[ReportHook] | None = None,
+        quarantine: Quarantine | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         **options: Unpack[ProjectionOptions],
@@ -66,11 +71,16 @@ class Replicator:
             raise ConfigurationError(
                 f"the projection is a {type(given).__name__}", hint="Write Projection(...), or keys=KeyTemplate(...)."
             )
+        if quarantine is not None and not callable(getattr(quarantine, "put", None)):
+            raise ConfigurationError(
+                f"the quarantine is a {type(quarantine).__name__}", hint="Give what quarantine_at('s3://...') returns."
+            )
         self._cache = cache_of(cache, guard_ttl_seconds)
         self._router: Router = Projection(**options) if projection is None else projection
         self._has_lookups = self._router.needs_old_images
         self._label_ms = stream_label_ms(stream_label)
         self._hooks = report_hooks(on_report)
+        self._quarantine = quarantine
         self._clock = clock
         self._monotonic = monotonic
 
@@ -79,27 +89,49 @@ class Replicator:
 
         Args:
             records: The records, as `Records` of a Lambda event has them.
-            deadline: When to stop trying a failing cache again, on the clock of `time.monotonic()`. None: after ten
-                seconds.
+            deadline: When to stop, on the clock of `time.monotonic()`: trying a failing cache again, waiting for a
+                quarantine, decoding and encoding. None: a failing cache or quarantine is given up after ten seconds.
 
         Returns:
             What became of each record.
 
         Raises:
             CacheUnavailable: Not all could be applied by the deadline; some may be. Deliver the batch again.
+            DeadlineExceeded: Not all could be decoded and encoded by the deadline; some may be applied. Deliver the
+                batch again, in smaller pieces.
             CacheError: The cache refuses us, by its permissions for instance.
             ConfigurationError: The configuration can't be right for these records; nothing was applied, unless code of
                 your own raised it in the midst of them.
-            RecordError: A poison record has no sequence number that it could be reported by; all others were applied.
+            RecordError: A poison record has no sequence number that it could be reported by, and was not quarantined;
+                all others were applied.
         """
         started = self._monotonic()
-        batch = Batch(records, self._router, self._label_ms)
+        look = None if deadline is None else partial(_in_time, deadline)
+        batch = Batch(records, self._router, self._label_ms, look=look)
         results = self._cache.apply(batch.writes(self._clock()), deadline)
         said = self._cache.apply(batch.words(results), deadline) if self._has_lookups else ()
-        report = batch.report(results, self._clock(), said)
+        aside = None
+        if self._quarantine is not None:
+            limit = time.monotonic() + DEFAULT_RETRY_SECONDS if deadline is None else deadline
+            aside = partial(set_aside, self._quarantine, deadline=limit)
+        report = batch.report(results, self._clock(), said, aside)
         report = replace(report, duration_seconds=self._monotonic() - started)
         tell(self._hooks, report)
         return report
+
+
+def _in_time(deadline: float) -> None:
+    """Raise where the time is over.
+
+    Raises:
+        DeadlineExceeded: It is.
+    """
+    if time.monotonic() >= deadline:
+        raise DeadlineExceeded(
+            "the deadline passed before all records were decoded and encoded",
+            hint="Lower BatchSize, or raise the function's memory or time-out; with BisectBatchOnFunctionError Lambda "
+            "halves the batch by itself.",
+        )
 
 
 def stream_label_ms(stream_label: str | None) -> int | None:

@@ -13,6 +13,7 @@ from tests.core.diagnosis.healthy import (
 )
 
 from ddb_cache_sync import Change, EntityRouter, Expiry, KeyTemplate, LookupKey, Projection, Route
+from ddb_cache_sync.core import outages
 from ddb_cache_sync.core.diagnosis import CHECKS, Facts, Finding, Level, findings
 from ddb_cache_sync.core.diagnosis.facts import Rehearsal
 from ddb_cache_sync.core.diagnosis.findings import Unknown, span
@@ -82,7 +83,14 @@ CASES = [
     Case("destination-retention", OK, "24 h", with_mapping(destination_seconds=86_400)),
     Case("destination-retention", LOSES, "does not exist", with_mapping(destination_seconds=0)),
     Case("destination-retention", CANNOT, "AccessDenied", with_mapping(destination_seconds=DENIED)),
-    Case("retries", WARNS, "some seconds", with_mapping(retries=2)),
+    Case("retries", WARNS, "2: an outage of 87 s gives", with_mapping(retries=2)),
+    Case("retries", WARNS, "123: an outage of 59.9 min", with_mapping(retries=outages.FEW_RETRIES - 1)),
+    Case("retries", OK, "124", with_mapping(retries=outages.FEW_RETRIES)),
+    *(
+        Case(check, OK, says, with_mapping(retries=number, record_age_seconds=outages.RECORD_AGE_SECONDS))
+        for number in (outages.RETRIES, outages.RETRIES_WITH_QUARANTINE)
+        for check, says in (("retries", "1000" if number > 0 else "bounded"), ("record-age", "12 h"))
+    ),
     Case("retries", WARNS, "without end", with_mapping(retries=-1, record_age_seconds=-1)),
     Case("retries", OK, "bounded by the maximum age", with_mapping(retries=-1)),
     Case("record-age", WARNS, "given up after 60 s", with_mapping(record_age_seconds=60)),

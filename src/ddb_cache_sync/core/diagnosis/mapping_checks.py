@@ -19,12 +19,19 @@ from ddb_cache_sync.core.diagnosis.findings import (
     span,
     warning,
 )
+from ddb_cache_sync.core.outages import (
+    ASSUMED_MARGIN_SECONDS,
+    ASSUMED_TIMEOUT_SECONDS,
+    FEW_RETRIES,
+    RECORD_AGE_SECONDS,
+    RETRIES,
+    SHORTEST_OUTAGE_SECONDS,
+    outlasted_seconds,
+)
 
 STREAM_SECONDS: Final = 86_400
 """How long a stream keeps a record."""
 
-_FEW_RETRIES: Final = 10
-_SHORT_AGE: Final = 3600
 _SMALL_BATCH: Final = 100
 _AGE_NOTED, _AGE_WARNED, _AGE_LOST = 60.0, 3600.0, 20 * 3600.0
 _ENABLED: Final = ("Enabled", "Enabling", "Creating", "Updating")
@@ -119,7 +126,7 @@ def destination_retention(mapping: MappingFacts, around: Around) -> Verdict:
         return warning(
             f"the queue keeps messages for {span(kept)}, and guards go after {span(around.guard_ttl_seconds)}: what is "
             "applied by hand between the two counts as new, however old it is",
-            "Raise the guard TTL above the queue's retention, or read such items from the table.",
+            "Bring them back with ddb-cache-sync redrive, which reads such items from the table.",
         )
     return fine(f"{span(kept)}, within the guard TTL")
 
@@ -131,12 +138,16 @@ def retries(mapping: MappingFacts, _: Around) -> Verdict:
         return warning(
             "without end, and no maximum age: a poison record holds up its shard until the stream drops what waits "
             "behind it",
-            "Set MaximumRetryAttempts or MaximumRecordAgeInSeconds to the outage that you want to sit out.",
+            f"Set MaximumRecordAgeInSeconds to {RECORD_AGE_SECONDS}, and MaximumRetryAttempts to {RETRIES} unless "
+            "poison records are quarantined.",
         )
-    if 0 <= found < _FEW_RETRIES:
+    if 0 <= found < FEW_RETRIES:
+        outage = span(outlasted_seconds(found, ASSUMED_TIMEOUT_SECONDS - ASSUMED_MARGIN_SECONDS))
         return warning(
-            f"{found}: an outage of some seconds gives batches up",
-            "Raise MaximumRetryAttempts, and let MaximumRecordAgeInSeconds bound the time.",
+            f"{found}: an outage of {outage} gives batches up, if the function's time-out is "
+            f"{span(ASSUMED_TIMEOUT_SECONDS)}",
+            f"Set MaximumRetryAttempts to {RETRIES}, or to -1 where poison records are quarantined, and let "
+            "MaximumRecordAgeInSeconds bound the time.",
         )
     return fine("bounded by the maximum age" if found == -1 else str(found))
 
@@ -144,15 +155,15 @@ def retries(mapping: MappingFacts, _: Around) -> Verdict:
 def record_age(mapping: MappingFacts, _: Around) -> Verdict:
     """Whether an outage is sat out."""
     found = mapping.record_age_seconds
-    if 0 <= found < _SHORT_AGE:
+    if 0 <= found < SHORTEST_OUTAGE_SECONDS:
         return warning(
             f"a batch is given up after {span(found)}",
-            "Raise MaximumRecordAgeInSeconds to the outage that you want to sit out, an hour or more.",
+            f"Raise MaximumRecordAgeInSeconds to the outage that you want to sit out, such as {RECORD_AGE_SECONDS}.",
         )
     if found >= STREAM_SECONDS:
         return note(
             f"{span(found)}, and the stream drops a record after {span(STREAM_SECONDS)} without telling anybody",
-            "Set MaximumRecordAgeInSeconds below 86400, so that what is too old goes to the destination.",
+            f"Set MaximumRecordAgeInSeconds to {RECORD_AGE_SECONDS}, so that what is too old goes to the destination.",
         )
     return fine("as long as the stream keeps it" if found == -1 else span(found))
 

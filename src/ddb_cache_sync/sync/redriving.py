@@ -1,0 +1,241 @@
+"""What is done with the records of one object or message: they are applied, or their items are read from the table.
+
+Rules:
+
+1. Where the records come from is checked before anything is applied: one of another table, account or stream, and all
+   that came with it is refused.
+2. A record's payload is applied only while every guard that a newer change of its item has set must still be there:
+   then the guard decides, as always. That is so while the record is younger than guards live, less a margin, and is of
+   the stream that the table writes to now. The payload of any other is not looked at: its item is read from the table,
+   consistently, and its cache keys are repaired (`repair` says why nothing stale can be left).
+3. The time that a record tells is not trusted either, where it is in the future or missing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from ddb_cache_sync.core.outcomes import APPLIED, ApplyReport
+from ddb_cache_sync.core.stream_records import decode_record, malformed
+from ddb_cache_sync.core.versions import StreamArn
+from ddb_cache_sync.errors import RecordError
+from ddb_cache_sync.sync.batch import Batch
+from ddb_cache_sync.sync.repair import RepairAction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ddb_cache_sync.cache.contract import WriteResult
+    from ddb_cache_sync.core.attribute_values import Image
+    from ddb_cache_sync.core.projection import Router
+    from ddb_cache_sync.core.stream_records import StreamRecord
+    from ddb_cache_sync.sync.repair import Repairs, RepairTarget
+    from ddb_cache_sync.sync.replicator import Replicator
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long a failing cache is tried again, unless the margin is shorter."""
+MOST_MARGIN_SECONDS: Final = 3600.0
+"""How long before the end of guards a record is too old, at the most; else a tenth of their life. It makes up for a
+clock that is wrong, times cut to the minute, and the time that applying takes."""
+
+_MOST_AHEAD_SECONDS: Final = 300.0
+_CHUNK: Final = 5000
+_GOOD: Final = (RepairAction.WRITTEN, RepairAction.DELETED, RepairAction.AGREES)
+_MOVED: Final = "its key kept moving: the stream is at work on it"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where records have to come from."""
+
+    table: str
+    account: str
+    """Its AWS account."""
+    stream_arn: str | None
+    """The one stream whose records are taken: the table's, or a Kinesis data stream; None: there is none."""
+    current: bool
+    """Whether that stream has all changes of the table since: those of an older stream do not."""
+    key_types: Mapping[str, str]
+    """The types of the key attributes, by name."""
+
+    def check(self, stream_arn: object) -> None:
+        """Make sure that something comes from this stream.
+
+        Raises:
+            RecordError: It does not, or does not tell.
+        """
+        if not isinstance(stream_arn, str):
+            raise RecordError("a record that does not tell its stream")
+        if stream_arn == self.stream_arn:
+            return
+        try:
+            found = StreamArn.parse(stream_arn)
+        except ValueError:
+            what = "stream"
+        else:
+            what = "table" if found.table != self.table else "account" if found.account != self.account else "stream"
+        raise RecordError(
+            f"a record of another {what}",
+            hint="Give --stream-arn, if it is meant: that of an older stream of the table, for instance."
+            if what == "stream"
+            else f"It has to be of table {self.table} in account {self.account}.",
+        )
+
+    def decoded(self, raw: Any, stream_label_ms: int | None) -> StreamRecord:
+        """A record, its table and primary key checked.
+
+        Raises:
+            RecordError: It is malformed, or its primary key is not one of the table.
+        """
+        record = decode_record(raw, stream_label_ms)
+        if record.table != self.table:  # of Kinesis, whose stream may carry several
+            raise RecordError("a record of another table", sequence_number=record.sequence_number)
+        if record.keys.fault() is not None:
+            raise malformed(raw)
+        types = {name: next(iter(value)) for name, value in record.keys.wire.items()}
+        if types != self.key_types:
+            raise RecordError("dynamodb.Keys: not the table's key attributes", sequence_number=record.sequence_number)
+        return record
+
+
+@dataclass(slots=True)
+class Done:
+    """What became of the records of one object or message."""
+
+    records: int = 0
+    applied: int = 0
+    stale: int = 0
+    filtered: int = 0
+    read_again: int = 0
+    """Records whose items were read from the table."""
+    repaired: int = 0
+    """Cache keys that were written or deleted on the way."""
+    failures: list[str] = field(default_factory=list)
+    """Why records failed; no contents."""
+
+    def add(self, report: ApplyReport) -> None:
+        """Count a batch."""
+        self.applied += report.applied
+        self.stale += report.stale
+        self.filtered += report.filtered
+        self.failures += [f"record {each.sequence_number}: {each.reason}" for each in report.failures]
+
+
+class Redriving:
+    """Brings records back.
+
+    Attributes:
+        origin: Where they have to come from.
+
+    Args:
+        origin: See above.
+        replicator: Applies those that can be trusted.
+        router: The replicator's projection, or its router; for a dry run.
+        repairs: Repairs the keys of the others; made when the first comes.
+        guard_ttl_seconds: The replicator's.
+        stream_label_ms: The replicator's.
+        read_again: Trust none.
+        dry_run: Tell what would be done, and write nothing.
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        replicator: Replicator,
+        router: Router,
+        repairs: Callable[[], Repairs],
+        *,
+        guard_ttl_seconds: int,
+        stream_label_ms: int | None,
+        read_again: bool,
+        dry_run: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.origin = origin
+        self._replicator = replicator
+        self._router = router
+        self._make_repairs = repairs
+        self._repairs: Repairs | None = None
+        self._margin = min(MOST_MARGIN_SECONDS, guard_ttl_seconds / 10)
+        self._trusted_seconds = guard_ttl_seconds - self._margin
+        self._stream_label_ms = stream_label_ms
+        self._trusts = origin.current and not read_again
+        self._dry_run = dry_run
+        self._clock = clock
+
+    def bring_back(self, records: Sequence[Any]) -> Done:
+        """Apply records, or repair the keys of their items.
+
+        Raises:
+            RecordError: They come from elsewhere; nothing was applied.
+            CacheUnavailable: The cache kept failing.
+            CacheError: The cache refuses us.
+            TableError: The table can't be read.
+            ConfigurationError: The configuration can't be right for them.
+        """
+        for raw in records:
+            self.origin.check(raw.get("eventSourceARN") if isinstance(raw, dict) else None)
+        done = Done(records=len(records))
+        for start in range(0, len(records), _CHUNK):
+            self._chunk(records[start : start + _CHUNK], done)
+        return done
+
+    def _chunk(self, records: Sequence[Any], done: Done) -> None:
+        trusted: list[Any] = []
+        old: list[StreamRecord] = []
+        now = self._clock()
+        for raw in records:
+            try:
+                record = self.origin.decoded(raw, self._stream_label_ms)
+            except RecordError as error:
+                done.failures.append(str(error))
+                continue
+            if self._can_be_trusted(record, now):
+                trusted.append(raw)
+            else:
+                old.append(record)
+        if trusted:
+            done.add(self._applied(trusted))
+        if old:
+            done.read_again += len(old)
+            self._repair({_identity(record.keys): record.keys for record in old}, done)
+
+    def _can_be_trusted(self, record: StreamRecord, now: float) -> bool:
+        created = record.created_at
+        if not self._trusts or created is None:
+            return False
+        return now - self._trusted_seconds < created < now + _MOST_AHEAD_SECONDS
+
+    def _applied(self, records: list[Any]) -> ApplyReport:
+        if not self._dry_run:
+            return self._replicator.apply(records, deadline=time.monotonic() + min(PATIENCE_SECONDS, self._margin))
+        # What the batch would come to where no guard is newer.
+        batch, now = Batch(records, self._router, self._stream_label_ms), self._clock()
+        results: list[WriteResult] = [APPLIED for _ in batch.writes(now)]
+        said: list[WriteResult] = [APPLIED for _ in batch.words(results)]
+        return batch.report(results, now, said)
+
+    def _repair(self, items: Mapping[bytes, Image], done: Done) -> None:
+        """Repair every cache key of these items."""
+        if self._repairs is None:
+            self._repairs = self._make_repairs()
+        targets: dict[str, RepairTarget] = {}
+        for item in items.values():
+            try:
+                targets |= {each.key: each for each in self._repairs.targets_of(item)}
+            except RecordError as error:
+                done.failures.append(error.problem)
+        for repaired in self._repairs.run(targets.values()):
+            if repaired.action in _GOOD:
+                done.repaired += repaired.action is not RepairAction.AGREES
+            else:
+                done.failures.append(_MOVED if repaired.reason is None else repaired.reason)
+
+
+def _identity(key: Image) -> bytes:
+    return orjson.dumps(key.wire, option=orjson.OPT_SORT_KEYS)
