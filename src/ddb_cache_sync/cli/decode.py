@@ -16,7 +16,7 @@ from ddb_cache_sync.core.readable import Readable, ReadableRecord, readable, rea
 
 def decode(
     file: Annotated[
-        Path, typer.Argument(metavar="[FILE]", allow_dash=True, help="What to decode; - or nothing reads stdin.")
+        Path, typer.Argument(metavar="FILE", allow_dash=True, help="What to decode; - or nothing reads stdin.")
     ] = Path("-"),
     encoding: Annotated[
         str | None,
