@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Annotated, Final
 
@@ -35,11 +36,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, apply, backfill, verify, repair, inspect, decode, doctor, estimate):
-    app.command(cls=PlainCommand)(_command)
 config = typer.Typer(cls=PlainGroup, no_args_is_help=True)
-for _command in (check, schema):
-    config.command(cls=PlainCommand)(_command)
+_COMMANDS: Final[Mapping[typer.Typer, Sequence[Callable[..., None]]]] = {
+    app: (demo, apply, backfill, verify, repair, inspect, decode, doctor, estimate),
+    config: (check, schema),
+}
+for _group, _commands in _COMMANDS.items():
+    for _command in _commands:
+        _group.command(cls=PlainCommand)(_command)
 app.add_typer(config, name="config", help="Check a configuration file, or print its JSON schema.")
 
 

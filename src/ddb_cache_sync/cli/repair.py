@@ -32,9 +32,7 @@ _LEFT = (RepairAction.MOVED, RepairAction.REFUSED)
 
 def repair(
     table: TableOption,
-    keys: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY", help="Cache keys.", show_default=False)
-    ] = None,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Cache keys.", show_default=False)] = None,
     config: ConfigOption = None,
     redis_url: RedisUrl = None,
     key_template: KeyTemplateOption = None,
