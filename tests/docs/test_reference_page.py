@@ -32,6 +32,7 @@ from ddb_cache_sync import (
     exclude,
     include,
     prepare_backfill,
+    testing,
     validate_with,
     where,
 )
@@ -127,6 +128,24 @@ def test_what_reads_a_table_is_that_of_the_code() -> None:
         text = named_arguments[0] + ("retries=…" if named_arguments[1] else "")
         written.append([f"{each.__name__}({text})", each.__module__.removeprefix("ddb_cache_sync.table.")])
     assert [spans(name) + spans(module) for name, module, _ in rows(PAGE, "function")] == written
+
+
+def test_what_is_for_testing_is_that_of_the_code() -> None:
+    """Every public name, with the arguments that it has, or those before an ellipsis; and what the two models hold."""
+    table = [code_span(name) for name, _ in rows(PAGE, "from `ddb_cache_sync.testing`")]
+    assert sorted(each.partition("(")[0] for each in table) == [*testing.__all__]
+    for each in table:
+        name, _, written = each.removesuffix(")").partition("(")
+        if name not in {"MemoryCache", "InjectedFault"}:
+            real = ", ".join(arguments(getattr(testing, name))).replace("'", '"')
+            assert real == written or ("…" in written and real.startswith(written.removesuffix("…"))), name
+    for kind in (testing.MemoryTable, testing.MemoryCache):
+        assert named(kind.__name__) == fields(kind)
+    written = [spans(name)[0] for name, _ in rows(PAGE, "method of `MemoryTable`")]
+    assert written == [
+        f"{method.__name__}({', '.join(arguments(method)[1:])})"
+        for method in (testing.MemoryTable.put, testing.MemoryTable.remove)
+    ]
 
 
 def test_the_transforms_are_those_of_the_code() -> None:
