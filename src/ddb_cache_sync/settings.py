@@ -154,7 +154,9 @@ class Settings(BaseModel):
         """
         if self.redis_url is None:
             raise ConfigurationError(
-                f"{PREFIX}REDIS_URL is not set", hint="Set it to the cache's URL, such as rediss://my-cache:6379."
+                f"{PREFIX}REDIS_URL is not set",
+                hint="Set it to the cache's URL, such as rediss://my-cache:6379; or give --redis-url to a command, or "
+                "redis_url in the configuration file.",
             )
         url = self.redis_url.get_secret_value()
         return connect(url, credentials=self._credentials(url), allow_plaintext=self.allow_plaintext)

@@ -184,6 +184,7 @@ def test_an_option_goes_before_the_environment(cli: Cli, tmp_path: Path, monkeyp
     ("arguments", "environment", "message"),
     [
         ([], {}, "DDB_CACHE_SYNC_REDIS_URL is not set. Set it to the cache's URL"),
+        ([], {}, "; or give --redis-url to a command, or redis_url in the configuration file."),
         (["--redis-url", "http://x"], {}, "unix:///path"),
         ([], {"DDB_CACHE_SYNC_REDIS_ULR": "x"}, "Did you mean DDB_CACHE_SYNC_REDIS_URL?"),
         (

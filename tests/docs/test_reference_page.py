@@ -141,8 +141,8 @@ def test_what_is_for_testing_is_that_of_the_code() -> None:
             assert real == written or ("…" in written and real.startswith(written.removesuffix("…"))), name
     for kind in (testing.MemoryTable, testing.MemoryCache):
         assert named(kind.__name__) == fields(kind)
-    written = [spans(name)[0] for name, _ in rows(PAGE, "method of `MemoryTable`")]
-    assert written == [
+    methods = [spans(name)[0] for name, _ in rows(PAGE, "method of `MemoryTable`")]
+    assert methods == [
         f"{method.__name__}({', '.join(arguments(method)[1:])})"
         for method in (testing.MemoryTable.put, testing.MemoryTable.remove)
     ]

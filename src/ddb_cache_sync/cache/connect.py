@@ -79,7 +79,10 @@ def connect(
             # The endpoint's name stays the way in, whatever addresses the nodes have by then.
             arguments = {"dynamic_startup_nodes": not AWS_HOST.search(host)} | arguments
             arguments["connection_pool_class"] = BoundedPool
-            return cast("redis.RedisCluster", LazyCluster(lambda: redis.RedisCluster.from_url(url, **arguments)))
+            address = f"{host}:{parts.port or 6379}"
+            return cast(
+                "redis.RedisCluster", LazyCluster(lambda: redis.RedisCluster.from_url(url, **arguments), address)
+            )
         pool = BoundedPool.from_url(url, **arguments)
         pool.connection_class(**pool.connection_kwargs)  # not connected: an option that it does not take shows here
         return redis.Redis.from_pool(pool)
