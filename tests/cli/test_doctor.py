@@ -162,6 +162,40 @@ def test_aws_that_can_not_be_reached_can_not_be_told_of(
     assert levels(result)["guarded-write"] == "ok"
 
 
+def test_nothing_that_could_be_looked_at_is_a_failure(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is said so: what is in order on this machine says nothing of the pipeline."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "local")
+    options = ("--region", "us-east-1", "--redis-url", f"redis://127.0.0.1:{free_port()}")
+    result = cli("doctor", "--table", "users", *options)
+    assert result.code == 1
+    assert result.err == (
+        "failed: neither the table nor the cache could be looked at: nothing is known of the pipeline\n"
+    )
+
+
+def test_a_table_on_this_machine_is_looked_at_and_aws_is_not_asked_about_it(
+    cli: Cli, pipeline: Pipeline, redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can't be checked there is said in one line, with what to set if it can after all."""
+    for service in ("DYNAMODB", "LAMBDA", "CLOUDWATCH", "SQS"):
+        monkeypatch.delenv(f"AWS_ENDPOINT_URL_{service}")
+    endpoint = pipeline.server.endpoint_url
+    options = ("--endpoint-url", endpoint, "--redis-url", redis_url)
+    result = cli("doctor", "--table", pipeline.name, *options)
+    assert (result.code, result.err) == (0, "")
+    [line] = [each for each in result.out.splitlines() if each.startswith("cannot-tell")]
+    assert f"DynamoDB is at {endpoint}, and AWS's Lambda knows nothing of its tables" in line
+    assert "set AWS_ENDPOINT_URL_LAMBDA" in line
+    assert levels(cli("doctor", "--table", pipeline.name, *options, "--json"))["stream"] == "ok"
+    for service in ("LAMBDA", "CLOUDWATCH", "SQS"):
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", endpoint)
+    pipeline.map()
+    asked = cli("doctor", "--table", pipeline.name, *options, "--json")
+    assert levels(asked)["bisect"] == "ok"
+
+
 def test_without_a_cache_url_it_is_wrong_usage(cli: Cli) -> None:
     """As with the other commands."""
     result = cli("doctor", "--table", "users", "--region", "us-east-1")

@@ -36,7 +36,7 @@ class Case(NamedTuple):
 
 
 CASES = [
-    Case("table", LOSES, "no such table", FACTS._replace(table=None)),
+    Case("table", LOSES, "no such table in eu-west-1", FACTS._replace(table=None)),
     Case("table", CANNOT, "AccessDenied", FACTS._replace(table=DENIED)),
     Case("stream", LOSES, "no stream", with_table(stream_arn=None, view_type=None)),
     Case("stream", LOSES, "disabled", with_table(view_type=None)),
