@@ -86,7 +86,7 @@ def examine_cache(
         facts = _connection_facts(node)
         _greet(node)
     except CacheSyncError as error:  # of a credential provider
-        return _unreachable(error.problem, refused=isinstance(error, ConfigurationError))
+        return _unreachable(error.what, refused=isinstance(error, ConfigurationError))
     except CLIENT_ERRORS as error:
         refused = fault_of(error) in (Fault.REFUSED, Fault.COMMAND)
         return _unreachable(code_of(error) if refused else failure(code_of(error), topology), refused=refused)
@@ -113,10 +113,10 @@ def rehearse(topology: Topology, scratch: Scratch) -> Rehearsal:
             if result is not outcome and problem is None:
                 problem = f"a write that should be {outcome} was {result}"
     except CacheUnavailable as error:
-        return Rehearsal(_without_hint(error))
+        return Rehearsal(error.what)
     except CacheSyncError as error:
         refused, keys_refused = _refused(topology, scratch)
-        return Rehearsal(_without_hint(error), refused, keys_refused)
+        return Rehearsal(error.what, refused, keys_refused)
     finally:
         _clean_up(topology, scratch)
     return Rehearsal(problem)
@@ -238,7 +238,3 @@ def _untold(command: str, error: Exception) -> Unknown:
 
 def _ask(node: redis.Redis, *words: str) -> Any:
     return node.execute_command(*words)  # type: ignore[no-untyped-call]
-
-
-def _without_hint(error: CacheSyncError) -> str:
-    return error.problem if error.hint is None else error.problem.removesuffix(f". {error.hint}")

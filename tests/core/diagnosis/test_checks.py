@@ -93,7 +93,7 @@ CASES = [
     Case("starting-position", WARNS, "LATEST", with_mapping(starting_position="LATEST")),
     Case("parallelization", NOTES, "behind", with_mapping(iterator_age_seconds=61.0)),
     Case("parallelization", OK, "10", with_mapping(iterator_age_seconds=61.0, parallelization=10)),
-    Case("last-result", WARNS, "PROBLEM", with_mapping(last_result="PROBLEM: Function call failed")),
+    Case("last-result", WARNS, "PROBLEM", with_mapping(last_result="PROBLEM: Function call failed.")),
     Case("filters", LOSES, "removals", with_mapping(filters=('{"eventName": ["INSERT", "MODIFY"]}',))),
     Case("iterator-age", NOTES, "2 min", with_mapping(iterator_age_seconds=120.0)),
     Case("iterator-age", WARNS, "2 h", with_mapping(iterator_age_seconds=7200.0)),
@@ -157,6 +157,7 @@ def test_each_check_says_what_is_wrong_and_how_to_mend_it(case: Case) -> None:
     assert said.level is case.level
     assert case.says in said.what
     assert said.mend.endswith(".") == (case.level is not OK)
+    assert not said.what.endswith((".", "?"))  # the two are shown one after the other, with a full stop between
 
 
 def test_each_check_is_tested_with_something_bad() -> None:

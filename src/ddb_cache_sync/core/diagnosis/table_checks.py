@@ -53,7 +53,7 @@ def key_template(table: TableFacts, projection: Projection) -> Verdict:
     try:
         cache_key = scratch_writes(projection, table.name, table.key_types, "0").key
     except CacheSyncError as error:
-        return loses_data(error.problem, "Change the key template or the key mapping.")
+        return loses_data(error.what, error.hint or "Change the key template or the key mapping.")
     return fine(f"fits the primary key ({', '.join(table.key_types)}), as in {cache_key}")
 
 
