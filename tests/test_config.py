@@ -39,6 +39,12 @@ def test_a_file_says_what_the_environment_can_say(tmp_path: Path) -> None:
     assert written(settings.router(), {}) == {"u:USER#1:PROFILE": b'{"PK":"USER#1","SK":"PROFILE"}'}
 
 
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """Some editors put one before UTF-8."""
+    path = file_of(tmp_path, '\ufeffkey_template = "u:{id}"')
+    assert Settings.from_file(path).key_template == "u:{id}"
+
+
 def test_the_environment_goes_before_the_file_and_arguments_before_both(tmp_path: Path) -> None:
     """Setting by setting; what nobody says is the default."""
     path = file_of(tmp_path, 'key_template = "file:{id}"\nguard_prefix = "file:"\nguard_ttl_seconds = 60')

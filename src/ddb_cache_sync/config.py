@@ -145,7 +145,7 @@ def toml_table(path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - for those who have such a file
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"can't read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
