@@ -205,7 +205,8 @@ def test_importing_the_package_loads_no_module_that_applying_does_without() -> N
     absent = {
         f"{PACKAGE}.{name}"
         for name in (
-            *("cache.credentials", "cache.filling", "core.primary_keys", "core.routes", "core.routing"),
+            *("cache.credentials", "cache.filling", "core.patterns", "core.primary_keys", "core.routes"),
+            *("core.route_checks", "core.routing"),
             *("core.encodings.attribute", "core.encodings.compressed", "core.encodings.dynamodb_json"),
             *("core.encodings.hash", "core.encodings.named", "core.validation", "observability"),
             *("sync.backfill", "sync.checkpoint", "sync.preparing", "sync.reader"),

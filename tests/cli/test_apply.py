@@ -190,8 +190,9 @@ def test_an_option_goes_before_the_environment(cli: Cli, tmp_path: Path, monkeyp
         (
             ["--dry-run", "--encoding", "xml"],
             {},
-            "DDB_CACHE_SYNC_ENCODING: not the name of an encoding. There are json, ",
+            "--encoding: not the name of an encoding. There are json, ",
         ),
+        (["--dry-run"], {"DDB_CACHE_SYNC_ENCODING": "xml"}, "DDB_CACHE_SYNC_ENCODING: not the name of an encoding."),
         (["--dry-run", "--key-template", "u:{nope}"], {}, "leaves out id of the primary key"),
         (["--dry-run"], {"DDB_CACHE_SYNC_STREAM_LABEL": "yesterday"}, "stream_label: not a stream label"),
     ],

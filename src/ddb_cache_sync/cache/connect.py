@@ -65,7 +65,7 @@ def connect(
     if parts.scheme == "redis" and AWS_HOST.search(host) and not allow_plaintext:
         raise ConfigurationError(
             "the cache's URL is of an AWS host and does without TLS",
-            hint="Write rediss://, or allow plaintext (DDB_CACHE_SYNC_ALLOW_PLAINTEXT=true) if it has no TLS.",
+            hint="Write rediss://, or allow_plaintext (DDB_CACHE_SYNC_ALLOW_PLAINTEXT) if it has no TLS.",
         )
     parts, clustered = _without_cluster_flag(parts)
     arguments = _defaults(parts) | ({} if credentials is None else {"credential_provider": credentials}) | options
