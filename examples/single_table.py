@@ -19,8 +19,8 @@ from ddb_cache_sync import (
 router = EntityRouter(
     [
         Route(
-            Projection(KeyTemplate("profile:{PK}:{SK}"), transforms=[exclude("password")]),
-            key={"PK": "USER#*", "SK": "PROFILE"},
+            Projection(KeyTemplate("profile:{PK}"), transforms=[exclude("password")]),
+            key={"PK": "USER#*", "SK": "PROFILE"},  # the same sort key in all of them: the template leaves it out
         ),
         # An order's status changes; whatever order the changes come in, it ends in one of these places, or in none.
         Route(Projection(KeyTemplate("open:{PK}:{SK}")), key={"SK": "ORDER#*"}, attribute={"status": "open"}),

@@ -8,7 +8,16 @@ from typing import Any, get_args
 
 import pytest
 
-from ddb_cache_sync import ConfigurationError, RecordError, Replicator, apply_stream_event, aws_lambda
+from ddb_cache_sync import (
+    ConfigurationError,
+    EmfMetrics,
+    OpenTelemetrySpans,
+    RecordError,
+    Replicator,
+    ReportLog,
+    apply_stream_event,
+    aws_lambda,
+)
 from ddb_cache_sync.cache.contract import WriteResult
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.observability.report_log import REPORT_LOGGER
@@ -151,9 +160,11 @@ def test_a_log_level_that_lambda_was_given_is_kept(
     assert caplog.text == ""
 
 
+@pytest.mark.usefixtures("in_memory")
 def test_every_name_of_a_hook_stands_for_one() -> None:
     """The settings accept no other."""
-    assert tuple(aws_lambda._HOOKS) == get_args(HookName)
+    made = [type(aws_lambda._hook(name)) for name in get_args(HookName)]
+    assert made == [ReportLog, EmfMetrics, OpenTelemetrySpans]
 
 
 @pytest.mark.parametrize(("remaining_ms", "seconds"), [(30_000, 29.0), (2_000, 1.0), (1_000, 0.5), (200, 0.1)])

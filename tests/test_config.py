@@ -1,5 +1,6 @@
 """Settings from a configuration file, and what goes before it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,6 +38,12 @@ def test_a_file_says_what_the_environment_can_say(tmp_path: Path) -> None:
     assert (settings.key_template, settings.guard_ttl_seconds, settings.metrics) == ("u:{PK}:{SK}", 60, ("log", "emf"))
     assert isinstance(settings.replicator(), Replicator)
     assert written(settings.router(), {}) == {"u:USER#1:PROFILE": b'{"PK":"USER#1","SK":"PROFILE"}'}
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """Some editors put one before UTF-8."""
+    path = file_of(tmp_path, '\ufeffkey_template = "u:{id}"')
+    assert Settings.from_file(path).key_template == "u:{id}"
 
 
 def test_the_environment_goes_before_the_file_and_arguments_before_both(tmp_path: Path) -> None:
@@ -127,6 +134,11 @@ def test_lookup_keys_are_named_with_what_they_hold(tmp_path: Path) -> None:
         ('redis_ulr = "SECRET"', r": redis_ulr is not a key\. Did you mean redis_url\?$"),
         ('zzz = "SECRET"', r": zzz is not a key\. There are redis_url, "),
         ('config = "SECRET"', r": config is not a key\. A file can't name another\.$"),
+        (
+            '[[routes]]\nkeys = "SECRET"',
+            r": routes\[0\]\.keys is not a key\. Did you mean routes\[0\]\.key_template\?$",
+        ),
+        ('url = "SECRET"', r": url is not a key\. Did you mean redis_url\?$"),
         ('[[routes]]\nmod = "SECRET"', r": routes\[0\]\.mod is not a key\. Did you mean routes\[0\]\.mode\?$"),
         ('[[routes]]\n[[routes]]\nmode = "SECRET"', r": routes\[1\]\.mode: Input should be 'replicate', "),
         ('[[routes]]\nencoding = "SECRET"', r": routes\[0\]\.encoding: not the name of an encoding"),
@@ -136,7 +148,7 @@ def test_lookup_keys_are_named_with_what_they_hold(tmp_path: Path) -> None:
         ("[[routes]]\nvalue_ttl_seconds = nan", r": routes\[0\]\.value_ttl_seconds: Input should be a finite number$"),
         ("[routes]", r": routes: Input should be a list\. Write \[\[routes\]\] above each of them\.$"),
         ('routes = ["SECRET"]', r": routes\[0\]: Input should be a table$"),
-        ("routes = []", ": routes: .* at least 1 item"),
+        ("routes = []", ": routes: Input should have at least 1 item$"),
         ("redis_url = 1", ": redis_url: Input should be a valid string$"),
         ('guard_ttl_seconds = "60"', ": guard_ttl_seconds: Input should be a valid integer$"),
         ("allow_plaintext = 1", ": allow_plaintext: Input should be a valid boolean$"),
@@ -156,7 +168,19 @@ def test_what_is_wrong_in_a_file_is_named_with_its_place(tmp_path: Path, text: s
     ("text", "problem"),
     [
         ('[[routes]]\nkey_template = "u"', r"routes\[0\]: key template 'u' names no attribute\. Name one"),
-        ("[[routes]]\nkey = {}", r"routes\[0\]: a route whose key does not map names to patterns"),
+        (
+            "[[routes]]\nkey = {}",
+            r"routes\[0\]: a route whose key does not map names to patterns\. Give key names and patterns, such as",
+        ),
+        ("[[routes]]\ninclude = []", r"routes\[0\]: include was given no names\. Name top-level attributes, such as"),
+        (
+            '[[routes]]\nkey = { PK = "A*", SK = "B#*" }\nkey_template = "u:{PK}"',
+            r"routes\[0\]: key template .* leaves out the key attribute SK, .* Name it in braces, \{SK\}, or let",
+        ),
+        (
+            '[[routes]]\ntable = "a"\nkey = { SK = "A*" }\n[[routes]]\ntable = "a"\nkey_template = "o:{PK}"',
+            r"routes\[1\]: key template .* leaves out SK, which is part of table a's primary key by routes\[0\]",
+        ),
         ('[[routes]]\ninclude = ["a"]\nexclude = ["b"]', r"routes\[0\]: include and exclude are both set\. Take one"),
         ('[[routes]]\n[[routes]]\ntable = "a"', r"routes\[1\] is never reached: routes\[0\] takes"),
     ],
@@ -164,8 +188,18 @@ def test_what_is_wrong_in_a_file_is_named_with_its_place(tmp_path: Path, text: s
 def test_routes_that_can_not_be_right_are_refused_before_any_record(tmp_path: Path, text: str, problem: str) -> None:
     """With the file and the place."""
     path = file_of(tmp_path, text)
-    with pytest.raises(ConfigurationError, match=f"config.toml: {problem}"):
+    with pytest.raises(ConfigurationError, match=f"config.toml: {problem}") as refused:
         Settings.from_file(path).router()
+    assert not re.search(r"[A-Z][a-z]+(Template|Encoding|Key)\(|\w+=[\[{(]|\w+\(\)", str(refused.value)), (
+        "speaks Python"
+    )
+
+
+def test_a_fixed_sort_key_may_be_left_out(tmp_path: Path) -> None:
+    """As `key` gives it one value."""
+    text = '[[routes]]\nkey = { PK = "USER#*", SK = "PROFILE" }\nkey_template = "profile:{PK}"'
+    router = Settings.from_file(file_of(tmp_path, text)).router()
+    assert [*written(router, {})] == ["profile:USER#1"]
 
 
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:

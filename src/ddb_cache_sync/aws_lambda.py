@@ -3,20 +3,17 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, assert_never
 
 from ddb_cache_sync.core.outcomes import BatchResponse
 from ddb_cache_sync.core.stream_records import event_records
-from ddb_cache_sync.observability import EmfMetrics, OpenTelemetrySpans, ReportLog
-from ddb_cache_sync.observability.report_log import REPORT_LOGGER
 from ddb_cache_sync.sync.hooks import ReportHook
-from ddb_cache_sync.sync.quarantine import quarantine_at
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator
 
 if TYPE_CHECKING:
     from ddb_cache_sync.settings import HookName
+    from ddb_cache_sync.sync.quarantine import Quarantine
 
 _LOG: Final = logging.getLogger("ddb_cache_sync")
 
@@ -85,21 +82,32 @@ def _from_environment() -> tuple[Replicator, int]:
     from ddb_cache_sync.settings import Settings  # noqa: PLC0415 - pydantic is loaded only where it is needed
 
     settings = Settings.from_environment(os.environ)
-    hooks = [_HOOKS[name]() for name in settings.metrics or ()]
-    place = settings.quarantine
-    quarantine = None if place is None else quarantine_at(place)
-    return settings.replicator(hooks, quarantine), settings.deadline_margin_ms
+    hooks = [_hook(name) for name in settings.metrics or ()]
+    return settings.replicator(hooks, _quarantine(settings.quarantine)), settings.deadline_margin_ms
 
 
-def _shown_report_log() -> ReportLog:
-    """A report log that is seen in the text format too, where Lambda leaves the root logger at WARNING."""
-    if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:  # of the JSON format: the user's own choice, INFO if there is none
-        logging.getLogger(REPORT_LOGGER).setLevel(logging.INFO)
-    return ReportLog()
+def _quarantine(place: str | None) -> "Quarantine | None":
+    if place is None:
+        return None
+    from ddb_cache_sync.sync.quarantine import quarantine_at  # noqa: PLC0415 - loaded only where one is named
+
+    return quarantine_at(place)
 
 
-_HOOKS: Final[Mapping["HookName", Callable[[], ReportHook]]] = {
-    "log": _shown_report_log,
-    "emf": EmfMetrics,
-    "otel": OpenTelemetrySpans,
-}
+def _hook(name: "HookName") -> ReportHook:
+    # Loaded only where one is named.
+    from ddb_cache_sync import observability  # noqa: PLC0415
+    from ddb_cache_sync.observability.report_log import REPORT_LOGGER  # noqa: PLC0415
+
+    match name:
+        case "log":
+            if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:  # of the JSON format, where the level is the user's choice
+                # In the text format Lambda leaves the root logger at WARNING, and nothing would be seen.
+                logging.getLogger(REPORT_LOGGER).setLevel(logging.INFO)
+            return observability.ReportLog()
+        case "emf":
+            return observability.EmfMetrics()
+        case "otel":
+            return observability.OpenTelemetrySpans()
+        case _:
+            assert_never(name)

@@ -27,8 +27,20 @@ _WORDS: Final = {
     "tuple_type": "Input should be a list",
     "dict_type": "Input should be a table of names and texts",
     "model_type": "Input should be a table",
+    "too_short": "Input should have at least 1 item",
 }
 """TOML's words for what pydantic calls by Python's."""
+
+_OTHER_WORDS: Final = {
+    "expiry": "ttl_attribute",
+    "hooks": "metrics",
+    "keys": "key_template",
+    "on_report": "metrics",
+    "template": "key_template",
+    "url": "redis_url",
+    "where": "attribute",
+}
+"""The file's words for what is called otherwise in Python, or by those who guess."""
 
 
 def _names_an_encoding(text: str) -> str:
@@ -61,7 +73,8 @@ class RouteSettings(BaseModel):
     attribute: dict[str, str] | None = None
     """Patterns by the name of any other attribute, such as `{ type = "user" }`. It may change."""
     key_template: str | None = None
-    """The key template, such as `users:{id}`. None: the table's name and its primary key."""
+    """The key template, such as `users:{id}`. It may leave out what `key` gives one value. None: the table's name and
+    its primary key."""
     encoding: EncodingName = "json"
     """The form in which items are stored."""
     mode: Mode = "replicate"
@@ -145,7 +158,7 @@ def toml_table(path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - for those who have such a file
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"can't read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -177,7 +190,8 @@ def refuse(error: ValidationError, path: Path, keys: Collection[str]) -> NoRetur
         hint = "Write [[routes]] above each of them." if place == "routes" and kind == "tuple_type" else None
         raise ConfigurationError(f"{path}: {place}: {problem}", hint=hint) from None
     known = list(RouteSettings.model_fields if above else keys)
-    close = difflib.get_close_matches(str(last), known, n=1)
+    other = _OTHER_WORDS.get(str(last))
+    close = [other] if other in known else difflib.get_close_matches(str(last), known, n=1)
     named = [_place([*above, name]) for name in close or known]
     hint = f"Did you mean {named[0]}?" if close else f"There are {', '.join(known)}."
     raise ConfigurationError(f"{path}: {place} is not a key", hint=hint) from None

@@ -9,11 +9,13 @@ class CacheSyncError(Exception):
     """The root of every error raised here.
 
     Attributes:
+        what: What is wrong, without the hint and no full stop at its end.
         problem: What is wrong, with the hint.
         hint: What to do next, one sentence. None where the problem says it all.
     """
 
     def __init__(self, problem: str, *, hint: str | None = None) -> None:
+        self.what = problem
         self.hint = hint
         self.problem = problem if hint is None else f"{problem}. {hint}"
         super().__init__(self.problem)

@@ -128,8 +128,10 @@ class Settings(BaseModel):
             return cls.model_validate(below | above)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            variable = PREFIX + str(first["loc"][0]).upper()
-            raise ConfigurationError(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from None
+            name = str(first["loc"][0])
+            # The file was checked before, so it is not there.
+            source = f"--{name.replace('_', '-')}" if name in (over or {}) else PREFIX + name.upper()
+            raise ConfigurationError(f"{source}: {first['msg'].removeprefix('Value error, ')}") from None
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -169,7 +171,9 @@ class Settings(BaseModel):
         """
         if self.redis_url is None:
             raise ConfigurationError(
-                f"{PREFIX}REDIS_URL is not set", hint="Set it to the cache's URL, such as rediss://my-cache:6379."
+                f"{PREFIX}REDIS_URL is not set",
+                hint="Set it to the cache's URL, such as rediss://my-cache:6379; or give --redis-url to a command, or "
+                "redis_url in the configuration file.",
             )
         url = self.redis_url.get_secret_value()
         return connect(url, credentials=self._credentials(url), allow_plaintext=self.allow_plaintext)
@@ -242,7 +246,7 @@ class Settings(BaseModel):
     def _credentials(self, url: str) -> "CredentialProvider | None":
         if self.iam_user is not None and self.secret_id is not None:
             raise ConfigurationError(
-                f"{PREFIX}IAM_USER and {PREFIX}SECRET_ID are both set", hint="Log in with one of them."
+                f"{_called('iam_user')} and {_called('secret_id')} are both set", hint="Log in with one of them."
             )
         if self.secret_id is not None:
             return SecretCredentials(self.secret_id)
@@ -251,7 +255,9 @@ class Settings(BaseModel):
         try:
             host = urlsplit(url).hostname or ""
         except ValueError:
-            raise ConfigurationError(f"{PREFIX}REDIS_URL can't be read", hint="Write rediss://host:port.") from None
+            raise ConfigurationError(
+                f"{_called('redis_url')} can't be read", hint="Write rediss://host:port."
+            ) from None
         if self.iam_cache_name is not None:
             return IamCredentials(self.iam_user, self.iam_cache_name, serverless=".serverless." in host)
         return IamCredentials.for_host(self.iam_user, host)
@@ -261,6 +267,11 @@ VARIABLES: Final = tuple(name for name in Settings.model_fields if name != "rout
 """The settings that are environment variables."""
 FILE_KEYS: Final = tuple(name for name in Settings.model_fields if name != "config")
 """The settings that a configuration file can have."""
+
+
+def _called(name: str) -> str:
+    """A setting, as a file and as the environment call it."""
+    return f"{name} ({PREFIX}{name.upper()})"
 
 
 def _said_by(path: Path) -> dict[str, Any]:

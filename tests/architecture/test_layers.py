@@ -23,7 +23,7 @@ from ddb_cache_sync.testing import stream_record
 PACKAGE = "ddb_cache_sync"
 ROOT = Path(ddb_cache_sync.__file__).parent
 LADDER = [
-    {"errors"},
+    {"errors", "deferred"},
     {"core"},
     {"cache", "table"},
     {"sync"},
@@ -34,6 +34,7 @@ LADDER = [
     {"aws_lambda", "observability", "simulator", "estimate", "local", "testing"},
     {PACKAGE},  # the public surface
     {"cli"},
+    {"__main__"},
 ]
 MAX_LINES = 400
 FILES = sorted(ROOT.rglob("*.py"))
@@ -199,9 +200,45 @@ def test_importing_the_package_loads_only_what_applying_needs() -> None:
     assert not loaded & absent
 
 
+def test_importing_the_package_loads_no_module_that_applying_does_without() -> None:
+    """Their public names are there all the same, and each brings its module when it is first asked for."""
+    absent = {
+        f"{PACKAGE}.{name}"
+        for name in (
+            *("cache.credentials", "cache.filling", "core.patterns", "core.primary_keys", "core.routes"),
+            *("core.route_checks", "core.routing"),
+            *("core.encodings.attribute", "core.encodings.compressed", "core.encodings.dynamodb_json"),
+            *("core.encodings.hash", "core.encodings.named", "core.validation", "observability"),
+            *("sync.backfill", "sync.checkpoint", "sync.preparing", "sync.reader"),
+        )
+    }
+    assert absent <= set(MODULES)
+    loaded = loaded_by(f"import {PACKAGE}")
+    assert not loaded & absent
+    program = (
+        f"import {PACKAGE} as it\nassert set(it.__all__) <= set(dir(it))\nfor each in it.__all__: getattr(it, each)"
+    )
+    assert loaded_by(program) >= absent
+
+
+@pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.core.encodings"])
+def test_a_deferred_name_is_the_one_that_type_checkers_see(module: str) -> None:
+    """The same names from the same modules; and a name that is not there is missing as anywhere."""
+    tree = ast.parse(MODULES[module].read_text("utf-8"))
+    [condition] = [node for node in tree.body if isinstance(node, ast.If)]
+    checked = {
+        (each.module, alias.name) for each in condition.body if isinstance(each, ast.ImportFrom) for alias in each.names
+    }
+    [call] = [node for node in ast.walk(condition) if isinstance(node, ast.Call)]
+    run = {(f"{module}.{below}", name) for below, names in ast.literal_eval(call.args[1]).items() for name in names}
+    assert checked == run
+    with pytest.raises(AttributeError, match=f"module '{module}' has no attribute 'nonsense'"):
+        importlib.import_module(module).nonsense  # noqa: B018 - the reading is what fails
+
+
 def test_importing_the_package_does_not_load_opentelemetry() -> None:
     """Nor fail without it. Where it is installed redis-py loads it by itself, so it is taken away here."""
-    loaded = loaded_by(f"import sys; sys.modules['opentelemetry'] = None; import {PACKAGE}")
+    loaded = loaded_by(f"import sys; sys.modules['opentelemetry'] = None; from {PACKAGE} import OpenTelemetrySpans")
     assert f"{PACKAGE}.observability.spans" in loaded
     assert not any(name.startswith("opentelemetry.") for name in loaded)
 
@@ -227,6 +264,9 @@ def test_public_names_are_sorted_and_there(module: str) -> None:
     assert all(getattr(imported, name) is not None for name in names)
     tree = ast.parse(Path(str(imported.__file__)).read_text("utf-8"))
     exported = {
-        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module not in {"typing", f"{PACKAGE}.deferred"}
+        for alias in node.names
     }
     assert exported == set(names)

@@ -184,13 +184,15 @@ def test_an_option_goes_before_the_environment(cli: Cli, tmp_path: Path, monkeyp
     ("arguments", "environment", "message"),
     [
         ([], {}, "DDB_CACHE_SYNC_REDIS_URL is not set. Set it to the cache's URL"),
+        ([], {}, "; or give --redis-url to a command, or redis_url in the configuration file."),
         (["--redis-url", "http://x"], {}, "unix:///path"),
         ([], {"DDB_CACHE_SYNC_REDIS_ULR": "x"}, "Did you mean DDB_CACHE_SYNC_REDIS_URL?"),
         (
             ["--dry-run", "--encoding", "xml"],
             {},
-            "DDB_CACHE_SYNC_ENCODING: not the name of an encoding. There are json, ",
+            "--encoding: not the name of an encoding. There are json, ",
         ),
+        (["--dry-run"], {"DDB_CACHE_SYNC_ENCODING": "xml"}, "DDB_CACHE_SYNC_ENCODING: not the name of an encoding."),
         (["--dry-run", "--key-template", "u:{nope}"], {}, "leaves out id of the primary key"),
         (["--dry-run"], {"DDB_CACHE_SYNC_STREAM_LABEL": "yesterday"}, "stream_label: not a stream label"),
     ],

@@ -77,7 +77,8 @@ def test_routes_and_the_guards_time_come_from_the_configuration_file(
     assert cli("backfill", "--table", table, "--config", str(file), "--from-export", str(tmp_path)).code == 0
     refused = cli("backfill", "--table", "none", "--config", str(file))
     assert (refused.code, refused.out) == (1, "")
-    assert refused.err.startswith("failed: can't describe table none: ResourceNotFoundException. ")
+    place = f"in {dynamodb.region} at {dynamodb.endpoint_url}"
+    assert refused.err.startswith(f"failed: can't describe table none {place}: ResourceNotFoundException. ")
 
 
 def test_a_terminal_shows_how_far_it_is(

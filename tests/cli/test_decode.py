@@ -1,3 +1,4 @@
+import codecs
 import json
 import zlib
 from pathlib import Path
@@ -83,6 +84,34 @@ def test_what_can_not_be_decoded_is_not_repeated(cli: Cli, options: tuple[str, .
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("failed: the input is ")
     assert "swordfish" not in result.err
+
+
+@pytest.mark.parametrize("command", [["decode"], ["apply", "-", "--dry-run"]])
+def test_a_byte_order_mark_is_passed_over(cli: Cli, command: list[str]) -> None:
+    """Some editors and shells put one before UTF-8; what they write as UTF-16 is told."""
+    assert cli(*command, "--json", stdin=codecs.BOM_UTF8 + encoded([PUT])).code == 0
+    wide = cli(*command, stdin=json.dumps([PUT]).encode("utf-16"))
+    assert wide == (2, "", "wrong usage: stdin is UTF-16, and JSON is UTF-8. Write it anew as UTF-8.\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "content"),
+    [
+        (["decode"], b""),
+        (["decode"], b"\n"),
+        (["decode", "--encoding", "json"], b""),
+        (["apply", "-", "--dry-run"], b""),
+    ],
+)
+def test_nothing_to_read_is_wrong_usage(cli: Cli, command: list[str], content: bytes) -> None:
+    """A pipe that brings nothing is a mistake before it."""
+    result = cli(*command, stdin=content)
+    assert result == (2, "", "wrong usage: stdin is empty. Name a file, or pipe one in.\n")
+
+
+def test_a_value_of_one_attribute_can_be_empty(cli: Cli) -> None:
+    """redis-cli ends it with a line feed."""
+    assert cli("decode", "--encoding", "attribute:name", "--json", stdin=b"\n").code == 0
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(cli: Cli) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from tests.cli.conftest import Cli, Result
 from tests.table.pipelines import Pipeline
 
 from ddb_cache_sync.core.diagnosis import CHECKS
-from ddb_cache_sync.local.embedded import EmbeddedDynamoDB
+from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
 from ddb_cache_sync.local.servers import free_port
 
 pytestmark = pytest.mark.servers
@@ -160,6 +161,37 @@ def test_aws_that_can_not_be_reached_can_not_be_told_of(
     assert result.code == 0
     assert levels(result, "cannot-tell") == {"table": "cannot-tell", "mapping": "cannot-tell"}
     assert levels(result)["guarded-write"] == "ok"
+
+
+def test_nothing_that_could_be_looked_at_is_a_failure(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is said so: what is in order on this machine says nothing of the pipeline."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "local")
+    options = ("--region", "us-east-1", "--redis-url", f"redis://127.0.0.1:{free_port()}")
+    result = cli("doctor", "--table", "users", *options)
+    assert result.code == 1
+    assert result.err == (
+        "failed: neither the table nor the cache could be looked at: nothing is known of the pipeline\n"
+    )
+
+
+def test_a_table_on_this_machine_is_looked_at_and_aws_is_not_asked_about_it(
+    cli: Cli, dynamodb: EmbeddedDynamoDB, redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can't be checked there is said in one line, with what to set if it can after all."""
+    for name, value in dynamodb.environment.items():
+        if not name.startswith("AWS_ENDPOINT_URL"):
+            monkeypatch.setenv(name, value)
+    create_demo_table(dynamodb.client(), table := f"doctor-{os.getpid()}")
+    result = cli(
+        "doctor", "--table", table, "--endpoint-url", dynamodb.endpoint_url, "--redis-url", redis_url, "--json"
+    )
+    assert (result.code, result.err) == (0, "")
+    assert levels(result)["stream"] == "ok"
+    [unknown] = [each for each in result.json["findings"] if each["level"] == "cannot-tell"]
+    assert f"DynamoDB is at {dynamodb.endpoint_url}, and AWS's Lambda knows nothing of its tables" in unknown["what"]
+    assert "set AWS_ENDPOINT_URL_LAMBDA" in unknown["mend"]
 
 
 def test_without_a_cache_url_it_is_wrong_usage(cli: Cli) -> None:

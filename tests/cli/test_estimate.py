@@ -1,6 +1,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
 from tests.cli.conftest import Cli
 
 from ddb_cache_sync.estimate import Workload, default_prices, estimate
@@ -66,6 +67,15 @@ def test_a_plot_is_written(cli: Cli, tmp_path: Path) -> None:
     missing = cli("estimate", "--plot", str(tmp_path / "none" / "plot.svg"))
     assert (missing.code, missing.out) == (2, "")
     assert "can't write" in missing.err
+
+
+@pytest.mark.parametrize("name", ["plot.png", "plot", "svg"])
+def test_a_plot_is_an_svg_and_nothing_else(cli: Cli, tmp_path: Path, name: str) -> None:
+    """A file that says it is something else is not written."""
+    file = tmp_path / name
+    refused = cli("estimate", "--plot", str(file))
+    assert (refused.code, refused.out, file.exists()) == (2, "", False)
+    assert refused.err == f"wrong usage: can't draw {file}: the plot is an SVG. Name a file that ends in .svg.\n"
 
 
 def test_what_cant_be_right_is_wrong_usage(cli: Cli, tmp_path: Path) -> None:

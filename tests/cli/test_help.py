@@ -1,4 +1,6 @@
 import inspect
+import runpy
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -32,6 +34,24 @@ def test_each_command_explains_itself(cli: Cli, command: str) -> None:
     assert summary.split()[0] in shown.out
     assert "--json" in shown.out
     assert cli(*command.split(), "-h").out == shown.out
+
+
+@pytest.mark.parametrize("command", ["", "config", *COMMANDS])
+def test_a_flag_is_shown_as_one(cli: Cli, command: str) -> None:
+    """Nothing beside it that looks like a value to give; and what may be left out is in one pair of brackets."""
+    shown = cli(*command.split(), "--help").out
+    assert "--help" in shown
+    assert "bool" not in shown
+    assert "[[" not in shown
+
+
+def test_it_runs_as_a_module_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m ddb_cache_sync` is the same program, by the same name."""
+    monkeypatch.setattr(sys, "argv", ["__main__.py", "nonsense"])
+    with pytest.raises(SystemExit) as leaving:
+        runpy.run_module("ddb_cache_sync", run_name="__main__")
+    assert leaving.value.code == 2
+    assert "Usage: ddb-cache-sync" in capsys.readouterr().err
 
 
 def test_the_help_lists_every_command_and_the_exit_codes(cli: Cli) -> None:

@@ -4,9 +4,11 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import Cli
 from tests.cli.programs import COMMAND, PROC, Program
 
 EVENT = Path(__file__).parents[2] / "examples" / "event.json"
@@ -51,6 +53,14 @@ def test_a_reader_that_leaves_early_is_no_crash(options: list[str]) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_a_closed_stdout_is_no_crash(cli: Cli, monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    """As with `>&-`, of which Python makes no stdout at all: nobody wants the results."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli("config", "schema", *options) == (0, "", "")
+    assert cli("apply", str(EVENT), "--dry-run", *options) == (0, "", "")
 
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="finds processes by /proc")

@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddb_cache_sync import ConfigurationError, Image, ItemKey, KeyTemplate, LookupKey, Projection, Remove
+from ddb_cache_sync import (
+    ConfigurationError,
+    EntityRouter,
+    Image,
+    ItemKey,
+    KeyTemplate,
+    LookupKey,
+    Projection,
+    Remove,
+    Route,
+)
 from ddb_cache_sync.core.expectations import NO_VERSION, Known
 from ddb_cache_sync.core.keys import table_keys
 from ddb_cache_sync.core.numbers import plain_number
@@ -53,6 +63,21 @@ def test_what_is_read_back_from_any_text_makes_that_text_again(key: str) -> None
 def test_some_keys_tell_no_item(key: str) -> None:
     """Parts missing, empty, too many; another beginning; escapes that nobody writes; shortened ones."""
     assert known(Projection(KeyTemplate("t:{pk}:{sk}"))).item_key(key) is None
+
+
+def test_what_a_template_leaves_out_is_read_back_too() -> None:
+    """Of two routes that give the same form of key, by the one that takes such an item."""
+    routes = [
+        Route(Projection(KeyTemplate("t:{pk}")), key={"pk": f"{kind}#*", "sk": sk})
+        for kind, sk in (("USER", "PROFILE"), ("ORG", "META"))
+    ]
+    table = Known.of(EntityRouter(routes), "T", ("pk", "sk"), ("S", "S"))
+    for place, (pk, sk) in enumerate((("USER#1", "PROFILE"), ("ORG#1", "META"))):
+        found = table.item_key(f"t:{pk}")
+        assert found is not None
+        assert found[0] is routes[place].projection
+        assert dict(found[1].attributes) == {"pk": pk, "sk": sk}
+    assert table.item_key("t:TEAM#1") is None
 
 
 def test_lookup_keys_have_not_the_form_of_a_cache_key() -> None:

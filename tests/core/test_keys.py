@@ -271,6 +271,43 @@ def test_a_template_that_does_not_fit_the_table_is_refused(template: str, key: d
         KeyTemplate(template)(removal(**key))
 
 
+def test_a_template_may_leave_out_what_is_fixed() -> None:
+    """It is for items that have that alone, so two of them never share a key."""
+    keys = KeyTemplate("profile:{PK}", fixed={"SK": "PROFILE"})
+    assert keys(removal(PK="USER#1", SK="PROFILE")) == "profile:USER#1"
+    other: Any
+    for other in ("ORDER#1", {"N": "1"}, {"B": "UFJPRklMRQ=="}):
+        with pytest.raises(RecordError, match="is for items whose key attribute SK is 'PROFILE' alone") as refused:
+            keys(removal(PK="USER#1", SK=other))
+        assert "ORDER" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "key", [{"PK": "a"}, {"PK": "a", "n": "b"}, {"SK": "PROFILE"}, {"PK": "a", "SK": "b", "n": "c"}]
+)
+def test_what_is_fixed_is_part_of_the_tables_key(key: dict[str, str]) -> None:
+    """Or the template does not fit it."""
+    with pytest.raises(ConfigurationError, match=r"(leaves out|names) .*the primary key"):
+        KeyTemplate("profile:{PK}", fixed={"SK": "PROFILE"})(removal(**key))
+
+
+@pytest.mark.parametrize(
+    ("fixed", "problem"),
+    [
+        ({"id": "x"}, "has a fixed id, and names it"),
+        ({"table": "x"}, "has a fixed table, and names it"),
+        ({"SK": ""}, "not a name with a text"),
+        ({"": "x"}, "not a name with a text"),
+        ({"SK": 1}, "not a name with a text"),
+        ("SK", "no mapping"),
+    ],
+)
+def test_what_can_not_be_fixed_is_refused(fixed: Any, problem: str) -> None:
+    """At start-up."""
+    with pytest.raises(ConfigurationError, match=problem):
+        KeyTemplate("users:{id}", fixed=fixed)
+
+
 @pytest.mark.parametrize(
     "value",
     [{"S": 1}, {"N": "SECRET"}, {"B": "SECRET!"}, {"BOOL": True}, {"SS": ["SECRET"]}, {}, {"S": "SECRET\ud800"}],

@@ -115,7 +115,7 @@ def test_a_value_that_is_no_string_matches_no_pattern(value: Any) -> None:
 
 def test_an_attribute_that_is_absent_matches_no_pattern() -> None:
     """Not even a star."""
-    assert not [*EntityRouter([Route(USERS, key={"nope": "*"})], "ignore").routed(upsert(key_of()))]
+    assert not [*EntityRouter([Route(REST, key={"nope": "*"})], "ignore").routed(upsert(key_of()))]
     [(_, change)] = EntityRouter([Route(USERS, attribute={"type": "*"})], "ignore").routed(upsert(key_of()))
     assert type(change) is LeftOut
 
@@ -214,8 +214,8 @@ def test_a_malformed_attribute_that_has_to_be_matched_makes_a_poison_record(malf
 
 def test_a_pattern_for_what_is_no_key_attribute_of_the_table_is_no_fault_of_the_record() -> None:
     """No item of that table could ever match; without a table's name it may be meant for another."""
-    router = EntityRouter([Route(USERS, table="app", key={"id": "*"})], "ignore")
-    with pytest.raises(ConfigurationError, match=r"^a route of table app has a pattern for id, .* \(PK, SK\)\. Put"):
+    router = EntityRouter([Route(REST, table="app", key={"id": "*"})], "ignore")
+    with pytest.raises(ConfigurationError, match=r"^a route of table app has a pattern for id, .* \(PK, SK\)\. Ask"):
         router.routed(upsert(key_of()))
 
 
@@ -313,6 +313,109 @@ def test_two_items_that_would_share_a_cache_key_are_refused(one: dict[str, Any],
 def test_templates_that_keep_items_apart_stand_side_by_side(one: dict[str, Any], other: dict[str, Any]) -> None:
     """One key names the whole primary key, so one template serves several routes of a table."""
     assert len(both(one, other).routes) == 2
+
+
+PROFILE, SETTINGS = {"SK": "PROFILE"}, {"SK": "SETTINGS"}
+
+
+def test_a_template_may_leave_out_what_is_the_same_in_all_items_of_its_route() -> None:
+    """A sort key that says what an item is, as single-table designs have it; its removal has the same cache key."""
+    route = Route(Projection(KeyTemplate("profile:{PK}")), key={"PK": "USER#*", **PROFILE})
+    router = EntityRouter([route, Route(Projection(KeyTemplate("rest:{PK}:{SK}")))])
+    for sk, key in (("PROFILE", "profile:USER#1"), ("ORDER#1", "rest:USER#1:ORDER#1")):
+        for change in (upsert(key_of(sk=sk)), Remove(key_of(sk=sk), VERSION)):
+            [(projection, seen)] = router.routed(change)
+            assert (projection.cache_key(seen), seen) == (key, change)
+
+
+def test_a_projection_of_two_routes_leaves_out_what_each_of_them_fixes() -> None:
+    """It is not changed by the first, and keeps what else it was given."""
+    projection = Projection(KeyTemplate("{table}:{PK}"), mode="refresh", guard_prefix="g:")
+    one, other = Route(projection, table="a", key=PROFILE), Route(projection, table="b", key=SETTINGS)
+    assert [repr(route.projection.keys) for route in (one, other)] == [
+        f"KeyTemplate('{{table}}:{{PK}}', fixed={fixed})" for fixed in (PROFILE, SETTINGS)
+    ]
+    assert (one.projection.mode, one.projection.guard_prefix) == ("refresh", "g:")
+    assert repr(projection.keys) == "KeyTemplate('{table}:{PK}')"
+
+
+@pytest.mark.parametrize(
+    ("template", "key", "problem"),
+    [
+        ("u:{PK}", {"SK": "ORDER#*"}, "leaves out the key attribute SK, in which items differ"),
+        ("u:{PK}", {"PK": "USER#*", "SK": "PROFIL?"}, "leaves out the key attribute SK, in which items differ"),
+        ("u:{PK}", {"SK": re.compile("PROFILE")}, "leaves out the key attribute SK, in which items differ"),
+        ("u:{PK}", {"SK": ""}, "leaves out the key attribute SK, in which items differ"),
+        ("u:{PK}:{SK}", {"type": "user"}, r"name 3 key attributes: PK, SK, type\. .* Ask for other attributes under"),
+        ("u:{PK}", {"SK": "A", "type": "user"}, "name 3 key attributes"),
+    ],
+)
+def test_a_template_that_leaves_out_what_differs_is_refused(template: str, key: dict[str, Any], problem: str) -> None:
+    """Before any record: two items would share a cache key."""
+    with pytest.raises(ConfigurationError, match=f"^key template '{re.escape(template)}' .*{problem}"):
+        Route(Projection(KeyTemplate(template)), key=key)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"keys": "u:{PK}", "key": PROFILE}, {"keys": "u:{PK}", "key": SETTINGS}),
+        ({"keys": "u:{PK}", "key": PROFILE, "table": "a"}, {"keys": "u:{PK}", "key": SETTINGS}),
+        ({"keys": "u:{PK}", "key": PROFILE, "table": "a"}, {"keys": "u:{PK}", "key": PROFILE, "table": "b"}),
+        ({"keys": "u:{PK}", "key": {"PK": "A*", **PROFILE}}, {"keys": "u:{PK}", "key": {"PK": "*B", **SETTINGS}}),
+        ({"keys": "u:{PK}", "key": {"PK": "A#?", **PROFILE}}, {"keys": "u:{PK}", "key": {"PK": "A*", **SETTINGS}}),
+        ({"keys": "u:{PK}", "key": PROFILE, "table": "a"}, {"keys": "u:{id}", "table": "b"}),
+    ],
+)
+def test_two_fixed_keys_that_would_share_a_cache_key_are_refused(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Unless the patterns of what is named keep the items apart."""
+    with pytest.raises(ConfigurationError, match=r"^routes\[0\] and routes\[1\] would let two items share a cache key"):
+        both(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"keys": "p:{PK}", "key": PROFILE}, {"keys": "s:{PK}", "key": SETTINGS}),
+        ({"keys": "{PK}", "key": {"PK": "USER#*", **PROFILE}}, {"keys": "{PK}", "key": {"PK": "ORG#*", **SETTINGS}}),
+        (
+            {"keys": "{table}:{PK}", "key": PROFILE, "table": "a"},
+            {"keys": "{table}:{PK}", "key": SETTINGS, "table": "b"},
+        ),
+        ({"keys": "u:{PK}", "key": {"PK": "A*", **PROFILE}}, {"keys": "u:{PK}", "key": {"PK": "B*", **PROFILE}}),
+        ({"keys": "u:{PK}", "key": PROFILE}, {"keys": "u:{PK}:{SK}"}),
+    ],
+)
+def test_fixed_keys_that_keep_items_apart_stand_side_by_side(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """By other text, by patterns that no value matches both of, or since they are one mapping."""
+    assert len(both(one, other).routes) == 2
+
+
+def test_two_fixed_keys_of_one_cache_key_can_not_have_two_guards() -> None:
+    """As with any two routes."""
+    one, other = {"PK": "A*", **PROFILE}, {"PK": "AB*", **PROFILE}
+    with pytest.raises(ConfigurationError, match="differ in guard_prefix"):
+        both({"keys": "u:{PK}", "key": other, "prefix": "~a:"}, {"keys": "u:{PK}", "key": one, "prefix": "~b:"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "problem"),
+    [
+        (
+            {"keys": "u:{PK}", "attribute": {"type": "u"}},
+            {"keys": "o:{PK}:{SK}"},
+            r"routes\[0\]: key template .* leaves out SK, which is part of table app's primary key by routes\[1\]",
+        ),
+        ({"keys": None, "key": PROFILE}, {"keys": "o:{PK}"}, r"routes\[1\]: key template 'o:\{PK\}' leaves out SK"),
+        ({"keys": "u:{PK}:{SK}", "key": PROFILE}, {"keys": "o:{id}"}, "the routes of table app name 3 key attributes"),
+    ],
+)
+def test_what_another_route_calls_a_key_attribute_of_the_table_has_to_be_named(
+    one: dict[str, Any], other: dict[str, Any], problem: str
+) -> None:
+    """Where both name the table."""
+    with pytest.raises(ConfigurationError, match=f"^{problem}"):
+        both(one | {"table": "app"}, other | {"table": "app"})
 
 
 @pytest.mark.parametrize("option", ["prefix", "keep", "lookups"])

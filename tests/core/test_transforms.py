@@ -133,7 +133,7 @@ def test_include_and_exclude_leave_malformed_attributes_alone() -> None:
 @pytest.mark.parametrize("wrong", [(), ("",), (1,), (["id", "name"],), ("id", None)])
 def test_names_are_texts_and_there_is_at_least_one(function: Any, wrong: Any) -> None:
     """Else it would silently keep all, or nothing."""
-    with pytest.raises(ConfigurationError, match=rf'^{function.__name__}\(\) was given .*\("id", "name"\)\.$'):
+    with pytest.raises(ConfigurationError, match=rf"^{function.__name__} was given .* such as id and name\.$"):
         function(*wrong)
 
 

@@ -19,7 +19,10 @@ def ending(node: ast.expr) -> str | None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
 def test_every_hint_is_a_sentence(path: Path) -> None:
-    """Errors read "problem. Hint.", so a hint ends with a full stop, or a question mark."""
+    """Errors read "problem. Hint.", so a hint ends with a full stop, or a question mark, and a problem without."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.keyword) and node.arg == "hint":
-            assert ending(node.value) in (None, ".", "?"), ast.unparse(node.value)
+        for hint in node.keywords if isinstance(node, ast.Call) else ():
+            if hint.arg == "hint":
+                assert isinstance(node, ast.Call)
+                assert ending(hint.value) in (None, ".", "?"), ast.unparse(hint)
+                assert [ending(each) for each in node.args[:1]] not in (["."], ["?"]), ast.unparse(node)

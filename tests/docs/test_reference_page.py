@@ -21,17 +21,23 @@ from ddb_cache_sync import (
     Expiry,
     Failure,
     ItemKey,
+    KeyTemplate,
     Notice,
     Outcome,
     Projection,
     Remove,
+    Replicator,
     Route,
     StreamRecord,
     Touch,
     Upsert,
+    apply_stream_event,
+    connect,
+    decode_stream_event,
     exclude,
     include,
     prepare_backfill,
+    testing,
     validate_with,
     where,
 )
@@ -99,10 +105,18 @@ def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     assert named(kind.__name__) == fields(kind)
 
 
-@pytest.mark.parametrize("kind", [Projection, Expiry], ids=lambda it: it.__name__)
+@pytest.mark.parametrize("kind", [Replicator, KeyTemplate, Projection, Expiry], ids=lambda it: it.__name__)
 def test_the_arguments_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
     assert named(kind.__name__) == list(inspect.signature(kind).parameters)
+
+
+def test_the_functions_used_most_are_those_of_the_code() -> None:
+    """Each with its arguments."""
+    functions: list[Callable[..., Any]] = [apply_stream_event, connect, decode_stream_event]
+    written = [f"{each.__name__}({', '.join(arguments(each))})" for each in functions]
+    assert [code_span(name) for name, _ in rows(PAGE, "function")] == written
+    assert f"Replicator.apply({', '.join(arguments(Replicator.apply)[1:])})" in PAGE.read_text(encoding="utf-8")
 
 
 def test_the_outcomes_are_those_of_the_code() -> None:
@@ -126,7 +140,27 @@ def test_what_reads_a_table_is_that_of_the_code() -> None:
         named_arguments = ", ".join(arguments(each)).partition("retries=")
         text = named_arguments[0] + ("retries=…" if named_arguments[1] else "")
         written.append([f"{each.__name__}({text})", each.__module__.removeprefix("ddb_cache_sync.table.")])
-    assert [spans(name) + spans(module) for name, module, _ in rows(PAGE, "function")] == written
+    assert [
+        spans(name) + spans(module) for name, module, _ in rows(PAGE, "function of `ddb_cache_sync.table`")
+    ] == written
+
+
+def test_what_is_for_testing_is_that_of_the_code() -> None:
+    """Every public name, with the arguments that it has, or those before an ellipsis; and what the two models hold."""
+    table = [code_span(name) for name, _ in rows(PAGE, "from `ddb_cache_sync.testing`")]
+    assert sorted(each.partition("(")[0] for each in table) == [*testing.__all__]
+    for each in table:
+        name, _, written = each.removesuffix(")").partition("(")
+        if name not in {"MemoryCache", "InjectedFault"}:
+            real = ", ".join(arguments(getattr(testing, name))).replace("'", '"')
+            assert real == written or ("…" in written and real.startswith(written.removesuffix("…"))), name
+    for kind in (testing.MemoryTable, testing.MemoryCache):
+        assert named(kind.__name__) == fields(kind)
+    methods = [spans(name)[0] for name, _ in rows(PAGE, "method of `MemoryTable`")]
+    assert methods == [
+        f"{method.__name__}({', '.join(arguments(method)[1:])})"
+        for method in (testing.MemoryTable.put, testing.MemoryTable.remove)
+    ]
 
 
 def test_the_transforms_are_those_of_the_code() -> None:

@@ -160,7 +160,7 @@ def test_the_single_table_ends_with_each_item_in_its_place() -> None:
     run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.splitlines() == [
         "2 applied, 2 stale, 2 filtered",
-        'profile:USER#1:PROFILE {"PK":"USER#1","SK":"PROFILE","name":"Wei"}',
+        'profile:USER#1 {"PK":"USER#1","SK":"PROFILE","name":"Wei"}',
         'sent:USER#1:ORDER#7 {"PK":"USER#1","SK":"ORDER#7","status":"sent"}',
     ]
     assert callable(imported(program).handler)

@@ -17,9 +17,10 @@ from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import RedisCache, cache_of
 from ddb_cache_sync.cache.bounded import waiting_until
 from ddb_cache_sync.cache.connect import SOCKET_SECONDS
-from ddb_cache_sync.cache.topology import Standalone
+from ddb_cache_sync.cache.topology import Standalone, topology_of
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.errors import CacheUnavailable
+from ddb_cache_sync.local.servers import free_port
 
 pytestmark = pytest.mark.servers
 
@@ -190,6 +191,33 @@ def test_a_host_that_never_answers_is_given_up_at_the_deadline(
             cache.apply(writes(3), began + 0.7)
         assert time.monotonic() - began < 1.9
     assert SECRET.decode() not in str(raised.value) + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("redis://app:swordfish@127.0.0.1:{}", "127.0.0.1:{}"),
+        ("redis://app:swordfish@127.0.0.1:{}?cluster=true", "127.0.0.1:{}"),
+        ("unix://app:swordfish@/no/server-{}", "/no/server-{}"),
+    ],
+    ids=["standalone", "cluster", "socket"],
+)
+def test_an_outage_is_told_once_with_the_address(caplog: pytest.LogCaptureFixture, url: str, place: str) -> None:
+    """However often it is tried again; neither the warning nor the error has user or password."""
+    port, watched = free_port(), WatchedBackoff()
+    with connect(url.format(port)) as client:
+        topology = topology_of(client)
+        assert topology is not None
+        cache = RedisCache(topology, backoff=watched.backoff())
+        with pytest.raises(CacheUnavailable) as raised:
+            cache.apply(writes(3), watched.monotonic() + 10)
+    assert len(watched.bounds) > 3
+    where = place.format(port)
+    [warning] = caplog.messages
+    for text in (warning, str(raised.value)):
+        assert text.count(f"Error at {where})") == 1
+        assert "app" not in text.replace("apply", "")
+        assert "swordfish" not in text
 
 
 def test_a_handshake_is_bound_by_what_is_left_once_the_authorities_are_loaded(

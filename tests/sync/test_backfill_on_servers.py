@@ -211,7 +211,7 @@ def test_ctrl_c_stops_after_the_pages_under_way_and_says_how_to_go_on(
             threading.Event().wait(0.01)
         program.send(signal.SIGINT)
         code, out, err = program.end()
-    assert code == 1
+    assert code == 130
     assert err == "stopped: not all is done: the same command goes on from there\n"
     stopped = json.loads(out)
     assert not stopped["complete"]

@@ -6,7 +6,14 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, UnauthorizedSSOTokenError
 
 from ddb_cache_sync.errors import ConfigurationError, TableError
-from ddb_cache_sync.table.clients import StaticCredentials, dynamodb_client, error_code, streams_client, translate
+from ddb_cache_sync.table.clients import (
+    StaticCredentials,
+    dynamodb_client,
+    error_code,
+    place_of,
+    streams_client,
+    translate,
+)
 
 
 @pytest.fixture
@@ -39,6 +46,24 @@ def test_an_endpoint_must_be_a_url() -> None:
     """An endpoint without a scheme is refused when the client is built."""
     with pytest.raises(ConfigurationError, match="http://host:port"):
         dynamodb_client("eu-west-1", "localhost:8000")
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "place"),
+    [
+        (None, "in eu-west-1"),
+        ("https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com", "in eu-west-1"),
+        ("http://127.0.0.1:9", "in eu-west-1 at http://127.0.0.1:9"),
+        ("http://me:swordfish@127.0.0.1:9/x", "in eu-west-1 at http://127.0.0.1:9"),
+        ("https://amazonaws.com.example.org", "in eu-west-1 at https://amazonaws.com.example.org"),
+    ],
+)
+def test_where_a_client_looks_can_be_told(
+    bare_environment: pytest.MonkeyPatch, endpoint_url: str | None, place: str
+) -> None:
+    """The Region, and the endpoint where it is not one of AWS's; no user or password."""
+    bare_environment.delenv("AWS_ENDPOINT_URL_DYNAMODB", raising=False)
+    assert place_of(dynamodb_client("eu-west-1", endpoint_url)) == place
 
 
 def test_a_client_goes_to_the_endpoint_with_the_credentials_given() -> None:

@@ -1,3 +1,4 @@
+import re
 from typing import Any, cast
 
 import pytest
@@ -53,8 +54,9 @@ def test_the_partition_key_comes_first_and_a_table_may_have_no_stream(dynamodb: 
 
 @pytest.mark.servers
 def test_a_table_that_does_not_exist_is_told(dynamodb: EmbeddedDynamoDB) -> None:
-    """With what to check."""
-    with pytest.raises(TableError, match=r"describe table no-such-table: ResourceNotFoundException\. Check the table"):
+    """With where it was looked for, and what to check."""
+    place = re.escape(f"in {dynamodb.region} at {dynamodb.endpoint_url}")
+    with pytest.raises(TableError, match=rf"table no-such-table {place}: ResourceNotFoundException\. Check the table"):
         table_description(dynamodb.client(), "no-such-table")
 
 

@@ -127,7 +127,7 @@ def test_each_action_that_is_not_allowed_is_named(pipeline: Pipeline) -> None:
     """Together they are all that are asked for."""
     arn = f"arn:aws:sqs:{pipeline.server.region}:123456789012:q"
     uuid = pipeline.map(DestinationConfig={"OnFailure": {"Destination": arn}})
-    refusing = Refusing(denied())
+    refusing = Refusing(denied(), meta=pipeline.clients.lambda_.meta)
     clients = AwsClients(*[refusing] * 4)
     table, stream = pipeline.name, pipeline.stream_arn
     unknown: list[Known[Any]] = [

@@ -1,3 +1,4 @@
+import re
 from typing import Any, cast
 
 import pytest
@@ -29,8 +30,9 @@ def test_a_scan_gives_every_item_of_every_page(dynamodb: EmbeddedDynamoDB) -> No
 
 
 def test_a_table_that_does_not_exist_is_a_table_error(dynamodb: EmbeddedDynamoDB) -> None:
-    """Which names the table and says what to check."""
-    with pytest.raises(TableError, match=r"scan table no-such-table: ResourceNotFoundException\. Check the table"):
+    """Which names the table, where it was looked for, and what to check."""
+    place = re.escape(f"in {dynamodb.region} at {dynamodb.endpoint_url}")
+    with pytest.raises(TableError, match=rf"table no-such-table {place}: ResourceNotFoundException\. Check the table"):
         list(scan(dynamodb.client(), "no-such-table"))
 
 

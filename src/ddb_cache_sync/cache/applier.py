@@ -14,7 +14,7 @@ from ddb_cache_sync.cache.contract import Cache, WriteResult
 from ddb_cache_sync.cache.replies import code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
 from ddb_cache_sync.cache.scripts import APPLY, FILL, LOOKUPS, apply_command, fill_command, lookup_command
-from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, topology_of
+from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, failure, topology_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
 
@@ -82,31 +82,32 @@ class RedisCache:
         latest.send(calls)
         results = latest.settled
         waits = 0
+        told: set[str] = set()
         while latest.again:
             if latest.wait_for is not None:
                 waits += 1
-                _LOG.warning(
-                    "the cache fails (%s): sending calls again, %d of them", latest.wait_for, len(latest.again)
-                )
+                failed = failure(latest.wait_for, self._topology)
+                _warn_once(told, "the cache fails (%s): sending its calls again until the deadline", failed)
                 if not self._backoff.wait(waits, limit):
                     purpose = latest.again[0].how.purpose
                     raise CacheUnavailable(
-                        f"the cache can't be reached or kept failing until the deadline ({latest.wait_for})",
+                        f"the cache can't be reached or kept failing until the deadline ({failed})",
                         hint=f"Check its address and its health; {purpose.when_unavailable}.",
                     )
             if latest.topology_changed:
-                self._refresh()
+                self._refresh(told)
             calls, latest = latest.again, Round(self._topology, limit, monotonic)
             latest.send(calls)
             results |= latest.settled
         return [results[place] for place in range(len(results))]
 
-    def _refresh(self) -> None:
+    def _refresh(self, told: set[str]) -> None:
         try:
             self._topology.refresh()
         except CLIENT_ERRORS as error:
             # The next round meets the same error and waits for it.
-            _LOG.warning("the cache's nodes can't be learned (%s)", code_of(error))
+            failed = failure(code_of(error), self._topology)
+            _warn_once(told, "the cache's nodes can't be learned (%s)", failed)
 
     def _calls(self, how: ScriptCalls, writes: Iterable[Write]) -> Iterator[Call]:
         """The writes, as many in a call as the topology allows; those of lookup keys have a script of their own."""
@@ -129,6 +130,13 @@ class RedisCache:
                 chunk = []
         if chunk:
             yield Call(script, place, chunk)
+
+
+def _warn_once(told: set[str], text: str, failed: str) -> None:
+    """Log a failure, unless it was told already: an outage fails the same way many times a second."""
+    if failed not in told:
+        told.add(failed)
+        _LOG.warning(text, failed)
 
 
 def cache_of(cache: object, guard_ttl_seconds: int) -> Cache:

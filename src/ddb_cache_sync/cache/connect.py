@@ -65,7 +65,7 @@ def connect(
     if parts.scheme == "redis" and AWS_HOST.search(host) and not allow_plaintext:
         raise ConfigurationError(
             "the cache's URL is of an AWS host and does without TLS",
-            hint="Write rediss://, or allow plaintext (DDB_CACHE_SYNC_ALLOW_PLAINTEXT=true) if it has no TLS.",
+            hint="Write rediss://, or allow_plaintext (DDB_CACHE_SYNC_ALLOW_PLAINTEXT) if it has no TLS.",
         )
     parts, clustered = _without_cluster_flag(parts)
     arguments = _defaults(parts) | ({} if credentials is None else {"credential_provider": credentials}) | options
@@ -79,7 +79,10 @@ def connect(
             # The endpoint's name stays the way in, whatever addresses the nodes have by then.
             arguments = {"dynamic_startup_nodes": not AWS_HOST.search(host)} | arguments
             arguments["connection_pool_class"] = BoundedPool
-            return cast("redis.RedisCluster", LazyCluster(lambda: redis.RedisCluster.from_url(url, **arguments)))
+            address = f"{host}:{parts.port or 6379}"
+            return cast(
+                "redis.RedisCluster", LazyCluster(lambda: redis.RedisCluster.from_url(url, **arguments), address)
+            )
         pool = BoundedPool.from_url(url, **arguments)
         pool.connection_class(**pool.connection_kwargs)  # not connected: an option that it does not take shows here
         return redis.Redis.from_pool(pool)

@@ -18,7 +18,7 @@ from ddb_cache_sync.cache.applier import RedisCache
 from ddb_cache_sync.cache.connect import AWS_HOST
 from ddb_cache_sync.cache.replies import Fault, code_of, fault_of
 from ddb_cache_sync.cache.scripts import APPLY
-from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Cluster, topology_of
+from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Cluster, failure, topology_of
 from ddb_cache_sync.core.diagnosis.facts import CacheFacts, NodeFacts, Rehearsal
 from ddb_cache_sync.core.diagnosis.findings import Known, Unknown
 from ddb_cache_sync.errors import CacheError, CacheSyncError, CacheUnavailable, ConfigurationError
@@ -82,13 +82,14 @@ def examine_cache(
     try:
         node = topology.node_of("k" if isinstance(scratch, Unknown) else scratch.key)
         if node is None:
-            return _unreachable("CLUSTERDOWN", refused=False)
+            return _unreachable(failure("CLUSTERDOWN", topology), refused=False)
         facts = _connection_facts(node)
         _greet(node)
     except CacheSyncError as error:  # of a credential provider
-        return _unreachable(error.problem, refused=isinstance(error, ConfigurationError))
+        return _unreachable(error.what, refused=isinstance(error, ConfigurationError))
     except CLIENT_ERRORS as error:
-        return _unreachable(code_of(error), refused=fault_of(error) in (Fault.REFUSED, Fault.COMMAND))
+        refused = fault_of(error) in (Fault.REFUSED, Fault.COMMAND)
+        return _unreachable(code_of(error) if refused else failure(code_of(error), topology), refused=refused)
     return CacheFacts(
         **facts,
         failure=None,
@@ -112,10 +113,10 @@ def rehearse(topology: Topology, scratch: Scratch) -> Rehearsal:
             if result is not outcome and problem is None:
                 problem = f"a write that should be {outcome} was {result}"
     except CacheUnavailable as error:
-        return Rehearsal(_without_hint(error))
+        return Rehearsal(error.what)
     except CacheSyncError as error:
         refused, keys_refused = _refused(topology, scratch)
-        return Rehearsal(_without_hint(error), refused, keys_refused)
+        return Rehearsal(error.what, refused, keys_refused)
     finally:
         _clean_up(topology, scratch)
     return Rehearsal(problem)
@@ -237,7 +238,3 @@ def _untold(command: str, error: Exception) -> Unknown:
 
 def _ask(node: redis.Redis, *words: str) -> Any:
     return node.execute_command(*words)  # type: ignore[no-untyped-call]
-
-
-def _without_hint(error: CacheSyncError) -> str:
-    return error.problem if error.hint is None else error.problem.removesuffix(f". {error.hint}")

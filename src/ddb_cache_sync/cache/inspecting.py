@@ -13,7 +13,7 @@ from ddb_cache_sync.cache.filling import FillableRedisCache
 from ddb_cache_sync.cache.replies import READING, Fault, code_of, fault_of, refusal
 from ddb_cache_sync.cache.rounds import Call, ScriptCalls
 from ddb_cache_sync.cache.scripts import REPAIR, repair_command
-from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Cluster, Topology, topology_of
+from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Cluster, Topology, address_of, failure, topology_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheError, CacheUnavailable, ConfigurationError
 
@@ -63,15 +63,15 @@ class InspectableRedisCache(FillableRedisCache):
             if fault_of(error) is Fault.REFUSED:
                 raise refusal(code_of(error), READING) from None
             raise CacheUnavailable(
-                f"the cache can't be read ({code_of(error)})", hint="Check its address and its health, and try again."
+                f"the cache can't be read ({failure(code_of(error), self._topology)})",
+                hint="Check its address and its health, and try again.",
             ) from None
 
     def place_of(self, key: str) -> tuple[int | None, str]:
         """See `InspectableCache.place_of`."""
         node = self._topology.node_of(key)
-        where: dict[str, Any] = {} if node is None else node.connection_pool.connection_kwargs
-        address = where.get("path") or f"{where.get('host', '?')}:{where.get('port', '?')}"
-        return (int(key_slot(key.encode())) if isinstance(self._topology, Cluster) else None), str(address)
+        address = None if node is None else address_of(node)
+        return (int(key_slot(key.encode())) if isinstance(self._topology, Cluster) else None), address or "?"
 
 
 def inspectable_cache_of(cache: object, guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS) -> InspectableCache:

@@ -26,6 +26,11 @@ class Topology(Protocol):
     keys_per_script: ClassVar[int]
     """How many cache keys one script call may have."""
 
+    @property
+    def address(self) -> str | None:
+        """Where the client was told that the cache is, `host:port` or a socket's path; None: it does not tell."""
+        ...
+
     def node_of(self, cache_key: str) -> redis.Redis | None:
         """The node that serves this key and its guard; None where none is known to."""
         ...
@@ -57,6 +62,11 @@ class Standalone:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
+    @property
+    def address(self) -> str | None:
+        """The server's."""
+        return address_of(self._client)
+
     def node_of(self, cache_key: str) -> redis.Redis:  # noqa: ARG002 - the protocol's
         """The server."""
         return self._client
@@ -87,13 +97,15 @@ class Cluster:
 
     Args:
         client: Gives the cluster client; called at the first use, and again while it raises.
+        address: Where it begins to look for nodes, `host:port`; None: not known.
     """
 
     keys_per_script: ClassVar[int] = 1
     """The keys of one call have to share a slot, and those of two items hardly ever do."""
 
-    def __init__(self, client: Callable[[], redis.RedisCluster]) -> None:
+    def __init__(self, client: Callable[[], redis.RedisCluster], address: str | None = None) -> None:
         self._client = client
+        self.address: Final = address
 
     def node_of(self, cache_key: str) -> redis.Redis | None:
         """The primary that serves this key's slot; None for a slot that nobody serves."""
@@ -128,10 +140,15 @@ class LazyCluster:
     """A `redis.RedisCluster` that connects at its first use, not when it is made.
 
     So a function's module can be imported, and tested, where there is no cache.
+
+    Args:
+        build: Makes the client; called again while it raises.
+        address: Where it begins to look for nodes, `host:port`.
     """
 
-    def __init__(self, build: Callable[[], redis.RedisCluster]) -> None:
+    def __init__(self, build: Callable[[], redis.RedisCluster], address: str) -> None:
         self._build = build
+        self.address: Final = address
         self._built: redis.RedisCluster | None = None
         self._lock = threading.Lock()
 
@@ -162,12 +179,25 @@ class LazyCluster:
         return getattr(self.built(), name)
 
 
+def address_of(node: redis.Redis) -> str | None:
+    """`host:port` of a server, or its socket's path, and no user or password; None where its pool does not tell."""
+    where = node.connection_pool.connection_kwargs
+    if "path" in where:
+        return str(where["path"])
+    return f"{where['host']}:{where.get('port', 6379)}" if "host" in where else None
+
+
+def failure(code: str, topology: Topology) -> str:
+    """What failed and where, for an error: `ConnectionRefusedError at my-cache:6379`."""
+    return code if topology.address is None else f"{code} at {topology.address}"
+
+
 def topology_of(client: object) -> Topology | None:
     """The topology behind a client; None for what is no client."""
     if isinstance(client, LazyCluster):
-        return Cluster(client.built)
+        return Cluster(client.built, client.address)
     if isinstance(client, redis.RedisCluster):
-        return Cluster(lambda: client)
+        return Cluster(lambda: client, next(iter(client.nodes_manager.startup_nodes), None))
     return Standalone(client) if isinstance(client, redis.Redis) else None
 
 

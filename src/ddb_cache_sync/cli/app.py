@@ -3,8 +3,9 @@
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -19,37 +20,37 @@ from ddb_cache_sync.cli.doctor import doctor
 from ddb_cache_sync.cli.estimate import estimate
 from ddb_cache_sync.cli.inspect import inspect
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
+from ddb_cache_sync.cli.plain_help import PlainCommand, PlainGroup
 from ddb_cache_sync.cli.redrive import redrive
 from ddb_cache_sync.cli.repair import repair
 from ddb_cache_sync.cli.verify import verify
 from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
 
+PROGRAM: Final = "ddb-cache-sync"
+"""What the program is called, however it was started."""
+
 app = typer.Typer(
+    cls=PlainGroup,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo)
-app.command()(apply)
-app.command()(backfill)
-app.command()(verify)
-app.command()(repair)
-app.command()(redrive)
-app.command()(inspect)
-app.command()(decode)
-app.command()(doctor)
-config = typer.Typer(no_args_is_help=True)
-config.command()(check)
-config.command()(schema)
+config = typer.Typer(cls=PlainGroup, no_args_is_help=True)
+_COMMANDS: Final[Mapping[typer.Typer, Sequence[Callable[..., None]]]] = {
+    app: (demo, apply, backfill, verify, repair, redrive, inspect, decode, doctor, estimate),
+    config: (check, schema),
+}
+for _group, _commands in _COMMANDS.items():
+    for _command in _commands:
+        _group.command(cls=PlainCommand)(_command)
 app.add_typer(config, name="config", help="Check a configuration file, or print its JSON schema.")
-app.command()(estimate)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(version("ddb-cache-sync"))
+        typer.echo(version(PROGRAM))
         raise typer.Exit
 
 
@@ -61,7 +62,7 @@ def _options(
 ) -> None:
     """Keep a Redis or Valkey cache in step with a DynamoDB table.
 
-    Results go to stdout, messages to stderr. Exit code 0: fine, 1: failed, 2: wrong usage, 3: drift found.
+    Results go to stdout, messages to stderr. Exit code 0: fine, 1: failed, 2: wrong usage, 3: drift found, 130: Ctrl-C.
     """
 
 
@@ -69,7 +70,7 @@ def run() -> None:
     """Run the command line and exit; `Stopped` is left to the caller."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[MessageHandler()])
     try:
-        app()
+        app(prog_name=PROGRAM)
     except ConfigurationError as error:
         print_problem("wrong usage", str(error))
         sys.exit(EXIT_USAGE)

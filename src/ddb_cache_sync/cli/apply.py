@@ -17,7 +17,8 @@ from ddb_cache_sync.cli.options import (
     EncodingOption,
     KeyTemplateOption,
     RedisUrl,
-    read_input,
+    input_name,
+    read_json_input,
     settings,
 )
 from ddb_cache_sync.core.encodings import StoredValue
@@ -58,10 +59,10 @@ def apply(
 
 def _read(path: Path) -> Any:
     try:
-        return orjson.loads(read_input(path))
+        return orjson.loads(read_json_input(path))
     except orjson.JSONDecodeError as error:
-        name = "stdin" if str(path) == "-" else str(path)
-        raise RecordError(f"{name} is not JSON (line {error.lineno}, column {error.colno})") from None
+        where = f"line {error.lineno}, column {error.colno}"
+        raise RecordError(f"{input_name(path)} is not JSON ({where})") from None
 
 
 def _show_report(report: ApplyReport, *, as_json: bool) -> None:

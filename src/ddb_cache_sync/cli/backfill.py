@@ -62,7 +62,7 @@ def backfill(
 ) -> None:
     """Fill the cache from the table, while its stream goes on; a change always wins.
 
-    Start the function that applies the stream first. Exit code 0: all is done, 1: something failed, or it was stopped.
+    Start the function that applies the stream first. Exit code 0: all is done, 1: something failed.
     """
     # These import boto3, which the other commands do without.
     from ddb_cache_sync.table.clients import dynamodb_client, s3_client  # noqa: PLC0415
@@ -91,24 +91,27 @@ def backfill(
         if running.goes_on:
             print_line(messages(), f"going on from checkpoint {checkpoint}")
         error = _run(running)
-    _show(running.report, error, checkpoint, as_json=as_json)
+    report = running.report
+    _show(report, error, checkpoint, as_json=as_json)
+    if isinstance(error, Stopped):
+        raise error
+    if error is not None or report.failed or not report.complete:
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _run(running: Backfill) -> CacheSyncError | None:
-    """Run it with a progress bar; gives what it failed with."""
+def _run(running: Backfill) -> CacheSyncError | Stopped | None:
+    """Run it with a progress bar; gives what ended it before its time."""
     columns = [bars.TextColumn("items"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn()]
     with bars.Progress(*columns, console=messages(), transient=True, disable=not messages().is_terminal) as bar:
         task = bar.add_task("", total=running.about or None)
         try:
             running.run(lambda items: bar.advance(task, items))
-        except CacheSyncError as error:
+        except (CacheSyncError, Stopped) as error:
             return error
-        except Stopped:
-            return None  # the report tells
     return None
 
 
-def _show(report: BackfillReport, error: CacheSyncError | None, checkpoint: Path | None, *, as_json: bool) -> None:
+def _show(report: BackfillReport, error: BaseException | None, checkpoint: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
     else:
@@ -120,10 +123,8 @@ def _show(report: BackfillReport, error: CacheSyncError | None, checkpoint: Path
         )
     for reason in report.problems:
         print_problem("failed", reason)
-    if error is not None:
+    if isinstance(error, CacheSyncError):
         print_problem("failed", str(error))
     if not report.complete:
         again = "begins anew; --checkpoint FILE would let it go on" if checkpoint is None else "goes on from there"
         print_problem("stopped", f"not all is done: the same command {again}")
-    if error is not None or report.failed or not report.complete:
-        raise typer.Exit(EXIT_FAILED)

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import orjson
 from rich.cells import cell_len
@@ -38,9 +38,12 @@ def print_json(value: Any) -> None:
 
 def print_text(text: bytes) -> None:
     """Write UTF-8 text, whatever the locale, and end its last line."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text + b"\n")
-    sys.stdout.buffer.flush()
+    stdout: TextIO | None = sys.stdout
+    if stdout is None:  # closed from the start, as by `>&-`; rich writes nothing then either
+        return
+    stdout.flush()
+    stdout.buffer.write(text + b"\n")
+    stdout.buffer.flush()
 
 
 def print_line(console: Console, text: Text | str, style: str = "") -> None:

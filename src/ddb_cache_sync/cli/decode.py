@@ -9,14 +9,14 @@ import orjson
 import typer
 
 from ddb_cache_sync.cli.console import print_json, print_line, print_problem, print_rows, results
-from ddb_cache_sync.cli.options import EXIT_FAILED, AsJson, read_input, settings
+from ddb_cache_sync.cli.options import EXIT_FAILED, AsJson, read_input, read_json_input, settings
 from ddb_cache_sync.core.encodings import encoding_named
 from ddb_cache_sync.core.readable import Readable, ReadableRecord, readable, readable_value
 
 
 def decode(
     file: Annotated[
-        Path, typer.Argument(metavar="[FILE]", allow_dash=True, help="What to decode; - or nothing reads stdin.")
+        Path, typer.Argument(metavar="FILE", allow_dash=True, help="What to decode; - or nothing reads stdin.")
     ] = Path("-"),
     encoding: Annotated[
         str | None,
@@ -33,11 +33,10 @@ def decode(
 
     Exit code 0: all decoded, 1: some record could not be.
     """
-    content = read_input(file)
     if encoding is None:
-        decoded = readable(content, time.time(), settings().stream_label_ms)
+        decoded = readable(read_json_input(file), time.time(), settings().stream_label_ms)
     else:
-        decoded = readable_value(content, encoding_named(encoding))
+        decoded = readable_value(read_input(file), encoding_named(encoding))
     if as_json:
         print_json(_plain(decoded))
     else:

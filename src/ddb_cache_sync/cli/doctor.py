@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from ddb_cache_sync.cli.console import messages, print_json, print_line, print_rows, printable, results
+from ddb_cache_sync.cli.console import messages, print_json, print_line, print_problem, print_rows, printable, results
 from ddb_cache_sync.cli.options import (
     EXIT_FAILED,
     AsJson,
@@ -19,7 +19,7 @@ from ddb_cache_sync.cli.options import (
     TableOption,
     settings,
 )
-from ddb_cache_sync.core.diagnosis import Finding, Level
+from ddb_cache_sync.core.diagnosis import Finding, Level, nothing_looked_at
 
 _STYLES: Final = {
     Level.LOSES_DATA: "bold red",
@@ -52,7 +52,8 @@ def doctor(
 ) -> None:
     """Check a pipeline from its table to its cache: what loses changes, what will, and how to mend it.
 
-    Writes to a scratch key of the cache and removes it; changes nothing else. Exit code 1: changes are lost, 0: not.
+    Writes to a scratch key of the cache and removes it; changes nothing else. Exit code 0: no changes are lost, as
+    far as can be told; 1: some are, or nothing could be looked at.
     """
     from ddb_cache_sync.sync.doctor import diagnose  # noqa: PLC0415 - loads boto3, which other commands do without
     from ddb_cache_sync.table.examination import aws_clients  # noqa: PLC0415
@@ -73,7 +74,10 @@ def doctor(
         print_json({"loses_data": lost, "findings": [finding._asdict() for finding in found]})
     else:
         _show(found, every=every)
-    if lost:
+    nothing = nothing_looked_at(found)
+    if nothing:
+        print_problem("failed", "neither the table nor the cache could be looked at: nothing is known of the pipeline")
+    if lost or nothing:
         raise typer.Exit(EXIT_FAILED)
 
 

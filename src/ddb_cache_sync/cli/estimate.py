@@ -47,10 +47,11 @@ def estimate(
     ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Print every formula and what it gives, too.")] = False,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw cost, concurrency and lag.")
+        Path | None,
+        typer.Option("--plot", metavar="FILE.svg", help="Draw cost, concurrency and lag, too, into an SVG file."),
     ] = None,
     plot_over: Annotated[
-        Literal["writes-per-second", "batch-size"], typer.Option(help="What changes along the plot.")
+        Literal["writes-per-second", "batch-size"], typer.Option(help="What changes along the plot that --plot draws.")
     ] = "writes-per-second",
     as_json: AsJson = False,
 ) -> None:
@@ -58,6 +59,8 @@ def estimate(
 
     Beside it stands the way of the AWS sample that this library came from: batch size 1, one SET a record.
     """
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise ConfigurationError(f"can't draw {plot}: the plot is an SVG", hint="Name a file that ends in .svg.")
     numbers = default_prices() if prices is None else read_prices(prices)
     if show_prices:
         _show_prices(numbers, as_json=as_json)

@@ -29,7 +29,7 @@ from ddb_cache_sync.sync.inspection import inspect as look
 
 def inspect(
     table: TableOption,
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="A cache key.", show_default=False)] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="A cache key.", show_default=False)] = None,
     config: ConfigOption = None,
     redis_url: RedisUrl = None,
     key_template: KeyTemplateOption = None,

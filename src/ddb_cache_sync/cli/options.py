@@ -1,5 +1,6 @@
 """What means the same in every command: options, each of which falls back to its setting, and exit codes."""
 
+import codecs
 import os
 import sys
 from pathlib import Path
@@ -79,9 +80,35 @@ def read_input(path: Path) -> bytes:
     """What a file has in it; `-` is stdin.
 
     Raises:
-        ConfigurationError: It can't be read.
+        ConfigurationError: It can't be read, or is empty.
     """
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        found = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"can't read {path}: {error.strerror}") from None
+    if not found:
+        raise _empty(path)
+    return found
+
+
+def read_json_input(path: Path) -> bytes:
+    """The same of a JSON file, without the byte order mark that some editors and shells put before it.
+
+    Raises:
+        ConfigurationError: It can't be read, is empty, or is UTF-16.
+    """
+    found = read_input(path)
+    if found.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ConfigurationError(f"{input_name(path)} is UTF-16, and JSON is UTF-8", hint="Write it anew as UTF-8.")
+    if not found.strip():
+        raise _empty(path)
+    return found.removeprefix(codecs.BOM_UTF8)
+
+
+def input_name(path: Path) -> str:
+    """What a message calls a file; `-` is stdin."""
+    return "stdin" if str(path) == "-" else str(path)
+
+
+def _empty(path: Path) -> ConfigurationError:
+    return ConfigurationError(f"{input_name(path)} is empty", hint="Name a file, or pipe one in.")

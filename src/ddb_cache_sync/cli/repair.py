@@ -21,6 +21,7 @@ from ddb_cache_sync.cli.options import (
     RedisUrl,
     Region,
     TableOption,
+    read_json_input,
     settings,
 )
 from ddb_cache_sync.errors import ConfigurationError
@@ -32,9 +33,7 @@ _LEFT = (RepairAction.MOVED, RepairAction.REFUSED)
 
 def repair(
     table: TableOption,
-    keys: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY]...", help="Cache keys.", show_default=False)
-    ] = None,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Cache keys.", show_default=False)] = None,
     config: ConfigOption = None,
     redis_url: RedisUrl = None,
     key_template: KeyTemplateOption = None,
@@ -63,7 +62,7 @@ def repair(
     chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
     targets = [RepairTarget(key) for key in keys or ()]
     if keys_from is not None:
-        targets += targets_of_report(_read(keys_from), table)
+        targets += targets_of_report(read_json_input(keys_from), table)
     counts: Counter[RepairAction] = Counter()
     client = dynamodb_client(region, endpoint_url)
     with chosen.client() as cache, _audit(audit) as lines:
@@ -109,10 +108,3 @@ def _audit(path: Path | None) -> Iterator[_Lines]:
         raise ConfigurationError(f"can't write {path}: {error.strerror}") from None
     with contextlib.closing(lines):
         yield lines
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"can't read {path}: {error.strerror}") from None

@@ -60,6 +60,7 @@ class Known(NamedTuple):
     key_types: Sequence[str]
     """Of each key attribute: S, N or B."""
     projections: Sequence[Projection]
+    router: Router
 
     @classmethod
     def of(cls, router: Router, table: str, key_names: Sequence[str], key_types: Sequence[str]) -> "Known":
@@ -77,7 +78,7 @@ class Known(NamedTuple):
                 f"a {type(router).__name__} can't be asked for its projections",
                 hint="Give a Projection or an EntityRouter.",
             )
-        return cls(table, key_names, key_types, list({id(each): each for each in found}.values()))
+        return cls(table, key_names, key_types, list({id(each): each for each in found}.values()), router)
 
     def template_of(self, projection: Projection) -> KeyTemplate | None:
         """The key mapping as a template; None: it is a callable of one's own, or can't be written as one."""
@@ -107,19 +108,31 @@ class Known(NamedTuple):
         for projection in self.projections:
             template = self.template_of(projection)
             values = None if template is None else template.values_of(key)
-            if values is None or values.pop("table", self.table) != self.table:
+            if template is None or values is None or values.pop("table", self.table) != self.table:
                 continue
+            values |= template.fixed
             if values.keys() != {*self.key_names}:
                 continue
             types = dict(zip(self.key_names, self.key_types, strict=True))
             try:
                 wire = {name: {types[name]: _wire(types[name], text)} for name, text in values.items()}
                 item_key = ItemKey(self.table, Image(wire))
-                if projection.cache_key(Remove(item_key, NO_VERSION)) == key:
+                removal = Remove(item_key, NO_VERSION)
+                if projection.cache_key(removal) == key and not (
+                    template.fixed and self._is_elsewhere(projection, removal)
+                ):
                     return projection, item_key
             except (CacheSyncError, ValueError):
                 continue
         return None
+
+    def _is_elsewhere(self, projection: Projection, change: Remove) -> bool:
+        """Whether an item does not go through a projection: of two that leave out different texts, one has the key.
+
+        Raises:
+            RecordError: No route takes such an item.
+        """
+        return all(each is not projection for each, _ in self.router.routed(change))
 
 
 def expected_of(router: Router, upsert: Upsert, now: float) -> Iterator[Expected]:

@@ -1,14 +1,17 @@
 """Key mappings: from an item's primary key to its cache key.
 
-Rule: two items never share a cache key. So a template names the whole primary key, and nothing else that could change.
+Rule: two items never share a cache key. So a template names the whole primary key, but for what is the same in all the
+items that it is for, and nothing else that could change.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change
 from ddb_cache_sync.core.templates import DEFAULT_MAX_KEY_BYTES, Template, escape_for, join, key_value_text
-from ddb_cache_sync.errors import ConfigurationError
+from ddb_cache_sync.errors import ConfigurationError, RecordError
 
 
 class KeyMapping(Protocol):
@@ -30,21 +33,31 @@ class KeyTemplate(Template):
     braces (a hash tag: `{{{tenant}}}:{id}`). The rules of escaping are those of `Template`.
 
     Args:
-        template: The template.
+        template: The template. It names the whole primary key, but for what is `fixed`.
         max_bytes: Keys longer than this (bytes of UTF-8) are shortened by rule 4.
+        fixed: Texts (S) of the key attributes that it leaves out, by name: `{"SK": "PROFILE"}`. It is for items that
+            have them alone; for any other it raises. None: none is left out. A `Route` takes them from its patterns.
 
     Raises:
         ConfigurationError: A template that can't give each item a key of its own, whatever its values are.
     """
 
-    __slots__ = ()
+    __slots__ = ("_fixed_wire", "_size", "fixed")
+
+    def __init__(
+        self, template: str, *, max_bytes: int = DEFAULT_MAX_KEY_BYTES, fixed: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(template, max_bytes=max_bytes)
+        self.fixed: Final = _checked_fixed(self, fixed or {})
+        self._fixed_wire: Final = [(name, {"S": text}) for name, text in self.fixed.items()]
+        self._size: Final = len(self._attributes) + len(self.fixed)
 
     def __call__(self, change: Change) -> str:
         """The item's cache key.
 
         Raises:
             ConfigurationError: The template leaves out part of the primary key, or names what is not part of it.
-            RecordError: A key attribute that is not a well-formed S, N or B.
+            RecordError: A key attribute that is not a well-formed S, N or B, or not what it is fixed to.
         """
         table, attributes = change.key
         wire = attributes.wire
@@ -52,24 +65,63 @@ class KeyTemplate(Template):
             text = self.text(table, wire)
         except KeyError:
             raise self._wrong_attributes(table, attributes) from None
-        if len(wire) != len(self._attributes) or "table" in wire:
+        if len(wire) != self._size or "table" in wire:
             raise self._wrong_attributes(table, attributes)
+        if self._fixed_wire:
+            self._check_fixed(table, attributes)
         return text
 
+    def with_fixed(self, fixed: Mapping[str, str]) -> "KeyTemplate":
+        """The same for items that have these texts.
+
+        Raises:
+            ConfigurationError: What is fixed can't be right.
+        """
+        return KeyTemplate(self.template, max_bytes=self.max_bytes, fixed=fixed)
+
+    def __repr__(self) -> str:
+        return f"KeyTemplate({self.template!r}{f', fixed={dict(self.fixed)}' if self.fixed else ''})"
+
+    def __str__(self) -> str:
+        return f"key template {self.template!r}"
+
+    def _check_fixed(self, table: str, attributes: Image) -> None:
+        wire = attributes.wire
+        for name, value in self._fixed_wire:
+            if name not in wire:
+                raise self._wrong_attributes(table, attributes)
+            if wire[name] != value:
+                raise RecordError(
+                    f"{self} is for items whose key attribute {name} is {self.fixed[name]!r} alone",
+                    hint="Let a route with that pattern in its key have it.",
+                )
+
     def _wrong_attributes(self, table: str, attributes: Image) -> ConfigurationError:
-        key = ", ".join(sorted(attributes))
+        key = f"the primary key ({', '.join(sorted(attributes))}) of table {table}"
         if "table" in attributes.wire:
             problem = "can't tell the key attribute 'table' from the table's name"
-            return ConfigurationError(f"key template {self.template!r} {problem}", hint="Give a callable as keys.")
-        left_out = ", ".join(sorted(attributes.wire.keys() - self._attributes))
-        problem = f"leaves out {left_out} of the primary key ({key}): two items would share a cache key"
+            return ConfigurationError(f"{self} {problem}", hint="Such a table needs a key mapping in code.")
+        taken = self._attributes | self.fixed.keys()
+        left_out = ", ".join(sorted(attributes.wire.keys() - taken))
+        problem = f"leaves out {left_out} of {key}: two items would share a cache key"
         if not left_out:
-            foreign = ", ".join(sorted(self._attributes - attributes.wire.keys()))
-            problem = f"names {foreign}, not part of the primary key ({key})"
+            problem = f"names {', '.join(sorted(taken - attributes.wire.keys()))}, not part of {key}"
         return ConfigurationError(
-            f"key template {self.template!r} {problem} of table {table}",
-            hint="Name every attribute of the primary key and no other.",
+            f"{self} {problem}", hint="Name every attribute of the primary key in which items differ, and no other."
         )
+
+
+def _checked_fixed(keys: KeyTemplate, fixed: object) -> Mapping[str, str]:
+    if not isinstance(fixed, Mapping):
+        raise ConfigurationError(f"what {keys} leaves out is no mapping", hint='Write fixed={"SK": "PROFILE"}.')
+    for name, text in fixed.items():
+        if not (isinstance(name, str) and isinstance(text, str) and name and text):
+            raise ConfigurationError(
+                f"what {keys} leaves out is not a name with a text", hint='Write fixed={"SK": "PROFILE"}.'
+            )
+        if name in (*keys.places, "table"):
+            raise ConfigurationError(f"{keys} has a fixed {name}, and names it", hint="Do one or the other.")
+    return MappingProxyType(dict(fixed))
 
 
 _ESCAPE: Final = escape_for("default", [":"])

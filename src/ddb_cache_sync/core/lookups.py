@@ -54,6 +54,9 @@ class LookupKey(Template):
             )
         self.holds: Final = holds
 
+    def __str__(self) -> str:
+        return f"lookup key {self.template!r}"
+
     def of(self, table: str, image: Image) -> str | None:
         """The lookup key of an item; None where it has none."""
         wire = image.wire
@@ -136,6 +139,6 @@ def check_apart(one: Template, other: Template) -> None:
     """
     if not one.apart_from(other):
         raise ConfigurationError(
-            f"{one!r} and {other!r} could give the same key",
+            f"{one} and {other} could give the same key",
             hint="Put a word of its own into one of them, as in users:by-email:{email}.",
         )

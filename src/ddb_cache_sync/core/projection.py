@@ -104,7 +104,7 @@ class Projection:
         self._guard_prefix: Final = check_guard_prefix(guard_prefix)
         if isinstance(keys, KeyTemplate) and keys.beginning.startswith(guard_prefix):
             raise ConfigurationError(
-                f"every key of {keys!r} begins with the guard prefix {guard_prefix!r}", hint="Change one of them."
+                f"every key of {keys} begins with the guard prefix {guard_prefix!r}", hint="Change one of them."
             )
         self.mode: Final = mode
         self._transforms: Final = check_transforms(transforms)
@@ -170,6 +170,23 @@ class Projection:
     def keys(self) -> KeyMapping:
         """The key mapping."""
         return self._keys
+
+    def with_keys(self, keys: KeyMapping) -> "Projection":
+        """The same with another key mapping.
+
+        Raises:
+            ConfigurationError: One that does not go with the rest of it.
+        """
+        return Projection(
+            keys,
+            self._encoding,
+            self._guard_prefix,
+            mode=self.mode,
+            transforms=self._transforms,
+            expiry=self._expiry,
+            lookups=self.lookups,
+            keep_ttl_removals=self._keeps_ttl_removals,
+        )
 
     @property
     def keeps_ttl_removals(self) -> bool:
@@ -277,10 +294,10 @@ class Projection:
                 )
             if lookup.holds == "item" and self.kind != "string":
                 raise ConfigurationError(
-                    f"{lookup!r} holds the item, and the encoding stores hashes", hint="Let it hold the item's key."
+                    f"{lookup} holds the item, and the encoding stores hashes", hint="Let it hold the item's key."
                 )
             if lookup.beginning.startswith(self._guard_prefix):
-                raise ConfigurationError(f"{lookup!r} begins with the guard prefix", hint="Change one of them.")
+                raise ConfigurationError(f"{lookup} begins with the guard prefix", hint="Change one of them.")
             for other in (*([self._keys] if isinstance(self._keys, Template) else []), *lookups[:place]):
                 check_apart(lookup, other)
         return tuple(lookups)

@@ -20,8 +20,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from ddb_cache_sync.core.attribute_values import decode_value
 from ddb_cache_sync.core.changes import Change, LeftOut, Upsert
+from ddb_cache_sync.core.patterns import Matcher
 from ddb_cache_sync.core.projection import Projection
-from ddb_cache_sync.core.routes import ALIKE_HINT, NOT_ALIKE, Matcher, Route, alike, cache_keys_may_meet, check_routes
+from ddb_cache_sync.core.route_checks import ALIKE_HINT, NOT_ALIKE, alike, cache_keys_may_meet, check_routes
+from ddb_cache_sync.core.routes import Route
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 
 Unmatched: TypeAlias = Literal["refuse", "ignore"]
@@ -169,5 +171,5 @@ def _no_key_attribute(name: str, change: Change) -> ConfigurationError:
     return ConfigurationError(
         f"a route of table {table} has a pattern for {name}, not part of the primary key "
         f"({', '.join(sorted(attributes))})",
-        hint="Put patterns for other attributes into attribute={...}.",
+        hint="Ask for other attributes under attribute.",
     )

@@ -67,6 +67,11 @@ class Template:
             )
 
     @property
+    def places(self) -> list[str]:
+        """The names of the attributes, in the order of their places; one that has two is there twice."""
+        return [name for name in self._names if name != "table"]
+
+    @property
     def beginning(self) -> str:
         """What every text begins with; empty where a value comes first."""
         return self._literals[0]
@@ -111,6 +116,9 @@ class Template:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.template!r})"
+
+    def __str__(self) -> str:
+        return f"template {self.template!r}"
 
     def text(self, table: str, wire: Mapping[str, Any]) -> str:
         """The text for these attributes, in DynamoDB JSON.

@@ -147,7 +147,7 @@ def _checked(function: str, names: Sequence[object]) -> list[str]:
     if not texts or len(texts) != len(names):
         problem = "something that is not a name" if names else "no names"
         raise ConfigurationError(
-            f"{function}() was given {problem}", hint=f'Name top-level attributes, as in {function}("id", "name").'
+            f"{function} was given {problem}", hint="Name top-level attributes, such as id and name."
         )
     return texts
 

@@ -19,6 +19,7 @@ from ddb_cache_sync.core.diagnosis.scratch import Scratch, scratch_writes, toget
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.projection import Router
 from ddb_cache_sync.errors import CacheSyncError
+from ddb_cache_sync.table.clients import place_of
 from ddb_cache_sync.table.examination import AwsClients, examine_mappings, examine_table
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def diagnose(
         examine_mappings(clients, table, stream_arn, function=function, uuid=event_source_mapping, clock=clock),
         examine_cache(client, _scratch(table, described, router, clock()), clock=clock),
         _versions(),
+        place_of(clients.dynamodb),
     )
     return findings(facts, router, guard_ttl_seconds)
 

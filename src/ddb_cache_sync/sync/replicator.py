@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from ddb_cache_sync.cache.applier import DEFAULT_RETRY_SECONDS, CacheLike, cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
@@ -18,7 +18,9 @@ from ddb_cache_sync.core.versions import parse_stream_label
 from ddb_cache_sync.errors import ConfigurationError, DeadlineExceeded
 from ddb_cache_sync.sync.batch import Batch
 from ddb_cache_sync.sync.hooks import ReportHook, report_hooks, tell
-from ddb_cache_sync.sync.quarantine import Quarantine, set_aside
+
+if TYPE_CHECKING:
+    from ddb_cache_sync.sync.quarantine import Quarantine
 
 DEFAULT_DEADLINE_MARGIN_MS: Final = 1000
 """How long before a function's time-out a failing cache is given up."""
@@ -57,7 +59,7 @@ class Replicator:
         guard_ttl_seconds: int = DEFAULT_GUARD_TTL_SECONDS,
         stream_label: str | None = None,
         on_report: ReportHook | Sequence[ReportHook] | None = None,
-        quarantine: Quarantine | None = None,
+        quarantine: "Quarantine | None" = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         **options: Unpack[ProjectionOptions],
@@ -112,6 +114,8 @@ class Replicator:
         said = self._cache.apply(batch.words(results), deadline) if self._has_lookups else ()
         aside = None
         if self._quarantine is not None:
+            from ddb_cache_sync.sync.quarantine import set_aside  # noqa: PLC0415 - loaded only where there is one
+
             limit = time.monotonic() + DEFAULT_RETRY_SECONDS if deadline is None else deadline
             aside = partial(set_aside, self._quarantine, deadline=limit)
         report = batch.report(results, self._clock(), said, aside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ _CONNECTIONS = 64
 _CREDENTIALS_HINT = (
     "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role supplies credentials."
 )
+_AWS_HOST = re.compile(r"\.(amazonaws\.com(\.cn)?|api\.aws)(:\d+)?$")
 _NETWORK_HINT = "Check the endpoint, the Region and the network."
 # By the service's code, or the name of botocore's class or one above it.
 _CONFIGURATION_HINTS: Mapping[str, str] = {
@@ -51,7 +53,7 @@ _CONFIGURATION_HINTS: Mapping[str, str] = {
 _HINTS: Mapping[str, str] = {
     "ConnectionError": _NETWORK_HINT,
     "HTTPClientError": _NETWORK_HINT,
-    "ResourceNotFoundException": "Check the table's name, the Region and the account.",
+    "ResourceNotFoundException": "Check the table's name, the Region, the endpoint and the account.",
 }
 
 
@@ -114,6 +116,22 @@ def impatient_client(service: str, region: str | None = None, endpoint_url: str 
         ConfigurationError: No or no valid Region, profile or endpoint.
     """
     return _client(service, region, endpoint_url, None, attempts=2)
+
+
+def place_of(client: Any) -> str:
+    """Where a client looks, for an error: `in eu-west-1`, and `at http://127.0.0.1:8000` where that is not AWS.
+
+    Whoever is told that there is no such table has to know where it was looked for.
+    """
+    elsewhere = other_endpoint_of(client)
+    return f"in {client.meta.region_name}" + ("" if elsewhere is None else f" at {elsewhere}")
+
+
+def other_endpoint_of(client: Any) -> str | None:
+    """The server that a client talks to, such as `http://127.0.0.1:8000`; None: AWS."""
+    parts = urlsplit(client.meta.endpoint_url)
+    host = parts.netloc.rpartition("@")[2]  # a URL of one's own may hold a password
+    return None if _AWS_HOST.search(host) else f"{parts.scheme}://{host}"
 
 
 def error_code(error: Exception) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ddb_cache_sync.core.versions import parse_stream_label
-from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, translate
+from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, place_of, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ def table_description(client: DynamoDBClient, table: str) -> TableDescription:
     try:
         found: Any = client.describe_table(TableName=table)["Table"]
     except AWS_ERRORS as error:
-        raise translate(error, f"describe table {table}", _HINTS) from None
+        raise translate(error, f"describe table {table} {place_of(client)}", _HINTS) from None
     unanswered: list[str] = []
 
     def optional(operation: str, request: Callable[[], _T]) -> _T | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from ddb_cache_sync.core.diagnosis.facts import MappingFacts, TableFacts
 from ddb_cache_sync.core.diagnosis.findings import Known, Unknown
 from ddb_cache_sync.core.versions import StreamArn
-from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, impatient_client, translate
+from ddb_cache_sync.table.clients import AWS_ERRORS, error_code, impatient_client, other_endpoint_of, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -108,6 +108,14 @@ def examine_mappings(
         uuid: Only this one.
         clock: Epoch seconds.
     """
+    server = other_endpoint_of(clients.dynamodb)
+    if server is not None and other_endpoint_of(clients.lambda_) is None:
+        return Unknown(
+            f"DynamoDB is at {server}, and AWS's Lambda knows nothing of its tables: what reads the stream is not "
+            "looked at",
+            "Where that server has them too, set AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL_CLOUDWATCH and "
+            "AWS_ENDPOINT_URL_SQS.",
+        )
     found: Known[list[dict[str, Any]] | None]
     if uuid is not None:
         found = _answered("lambda:GetEventSourceMapping", lambda: [clients.lambda_.get_event_source_mapping(UUID=uuid)])

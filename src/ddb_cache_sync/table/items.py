@@ -12,7 +12,7 @@ from ddb_cache_sync.core.numbers import plain_number
 from ddb_cache_sync.core.stream_records import LEGACY_MARK, without_legacy_attributes
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import ConfigurationError, TableError
-from ddb_cache_sync.table.clients import AWS_ERRORS, translate
+from ddb_cache_sync.table.clients import AWS_ERRORS, place_of, translate
 from ddb_cache_sync.table.retries import DEFAULT_RETRIES, Retries
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def scan(client: DynamoDBClient, table: str) -> Iterator[Upsert]:
             for item in page["Items"]:
                 yield as_upsert(table, names, item)
     except AWS_ERRORS as error:
-        raise translate(error, f"scan table {table}") from None
+        raise translate(error, f"scan table {table} {place_of(client)}") from None
 
 
 def get_items(

@@ -38,6 +38,9 @@ class Chaos:
 
     Attributes:
         counts: How often each fault fired.
+
+    Raises:
+        ValueError: A share that is none.
     """
 
     REMEMBERED_EVENTS = 50
@@ -45,6 +48,8 @@ class Chaos:
     def __init__(
         self, handler: Handler, *, flush_scripts: Callable[[], object] | None = None, seed: int = 0, share: float = 0.5
     ) -> None:
+        if not 0 <= share <= 1:
+            raise ValueError(f"a share of {share}. Give one from 0 (no faults) to 1 (a fault each time).")
         self._handler = handler
         self._flush_scripts = flush_scripts
         self._random = random.Random(seed)  # noqa: S311 - faults, not secrets

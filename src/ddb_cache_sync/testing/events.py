@@ -3,9 +3,10 @@
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from ddb_cache_sync.core import python_values
+from ddb_cache_sync.core.stream_records import ViewType
 
 DEFAULT_STREAM_LABEL: Final = "2025-04-23T13:37:16.991"
 DEFAULT_CREATED_AT: Final = 1_745_415_437.0
@@ -26,8 +27,20 @@ def attribute_value(value: Any) -> dict[str, Any]:
 
 
 def attributes(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of an item in DynamoDB JSON."""
-    return {name: attribute_value(value) for name, value in item.items()}
+    """The attributes of an item in DynamoDB JSON.
+
+    Raises:
+        TypeError, ValueError: As `attribute_value`'s; names the attribute.
+    """
+    wire = {}
+    for name, value in item.items():
+        try:
+            wire[name] = attribute_value(value)
+        except TypeError as error:
+            raise TypeError(f"attribute {name}: {error}. Give numbers as int or Decimal.") from None
+        except ValueError as error:
+            raise ValueError(f"attribute {name}: {error}") from None
+    return wire
 
 
 def stream_record(
@@ -39,8 +52,10 @@ def stream_record(
     table: str = "T",
     stream_label: str = DEFAULT_STREAM_LABEL,
     created_at: float = DEFAULT_CREATED_AT,
+    view_type: ViewType = "NEW_AND_OLD_IMAGES",
+    by_ttl: bool = False,
 ) -> dict[str, Any]:
-    """One record of a table's stream, with new and old images.
+    """One record of a table's stream.
 
     Args:
         key: The primary key, Python values.
@@ -50,19 +65,30 @@ def stream_record(
         table: The table's name.
         stream_label: When the stream was created, as in its ARN.
         created_at: When the change was made, epoch seconds.
+        view_type: The stream's: which of the images the record has.
+        by_ttl: The item was removed by DynamoDB's time to live.
+
+    Raises:
+        ValueError: A view type that there is none of, a time to live that put an item, or a value that no table could
+            hold.
+        TypeError: A value of a type that DynamoDB does not have.
     """
+    if view_type not in get_args(ViewType):
+        raise ValueError(f"view type {view_type!r}. There are {', '.join(get_args(ViewType))}.")
+    if by_ttl and new is not None:
+        raise ValueError("time to live removes items and puts none. Leave out the new image, or by_ttl.")
     body: dict[str, Any] = {
         "ApproximateCreationDateTime": created_at,
         "Keys": attributes(key),
         "SequenceNumber": str(sequence_number),
         "SizeBytes": 100,
-        "StreamViewType": "NEW_AND_OLD_IMAGES",
+        "StreamViewType": view_type,
     }
-    if new is not None:
+    if new is not None and "NEW" in view_type:
         body["NewImage"] = attributes(new)
-    if old is not None:
+    if old is not None and "OLD" in view_type:
         body["OldImage"] = attributes(old)
-    return {
+    record = {
         "eventID": f"{table}-{sequence_number}",
         "eventName": "REMOVE" if new is None else "INSERT" if old is None else "MODIFY",
         "eventVersion": "1.1",
@@ -71,6 +97,9 @@ def stream_record(
         "dynamodb": body,
         "eventSourceARN": f"arn:aws:dynamodb:eu-west-1:111122223333:table/{table}/stream/{stream_label}",
     }
+    if by_ttl:
+        record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    return record
 
 
 def stream_event(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""A table and a cache in memory: the model that the real ones are held against."""
+"""A cache in memory: the model that the real ones are held against."""
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheError, CacheUnavailable
-from ddb_cache_sync.testing.events import DEFAULT_CREATED_AT, DEFAULT_STREAM_LABEL, stream_record
 
 
 @dataclass(slots=True)
@@ -177,47 +176,3 @@ class MemoryCache:
 def _greatness(claim: Write) -> tuple[float, str, str]:
     """What decides between claims: see `lookups.lua`."""
     return (math.inf if claim.expires_at_ms is None else claim.expires_at_ms, claim.version, claim.owner or "")
-
-
-@dataclass(slots=True)
-class MemoryTable:
-    """A table in memory with a stream: each change that changes something adds a record to `records`."""
-
-    key: Sequence[str] = ("id",)
-    """The names of the primary key's attributes."""
-    name: str = "T"
-    stream_label: str = DEFAULT_STREAM_LABEL
-    first_sequence_number: int = 99_999_999_999_999_999_999_990
-    """The default is about to grow by a digit, as real ones do."""
-    items: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
-    """Items by primary key, Python values."""
-    records: list[dict[str, Any]] = field(default_factory=list)
-    """What the stream holds, in order, as Lambda delivers it."""
-
-    def put(self, item: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Put an item; gives the stream's record, None where the item was the same already."""
-        return self._change({name: item[name] for name in self.key}, dict(item))
-
-    def remove(self, **key: Any) -> dict[str, Any] | None:
-        """Remove the item with this primary key; gives the stream's record, None where there was none."""
-        return self._change(key, None)
-
-    def _change(self, key: Mapping[str, Any], new: dict[str, Any] | None) -> dict[str, Any] | None:
-        identity = tuple(key[name] for name in self.key)
-        old = self.items.pop(identity, None)
-        if new is not None:
-            self.items[identity] = new
-        if old == new:
-            return None
-        place = len(self.records)
-        record = stream_record(
-            key,
-            new,
-            old,
-            sequence_number=self.first_sequence_number + place,
-            table=self.name,
-            stream_label=self.stream_label,
-            created_at=DEFAULT_CREATED_AT + place,
-        )
-        self.records.append(record)
-        return record

@@ -45,7 +45,7 @@ CACHE: Final = CacheFacts(
     clock_ahead_seconds=-0.1,
 )
 VERSIONS: Final = VersionFacts("3.13.1", "0.1.0", "8.1.0", "3.3.0", "1.44.5")
-FACTS: Final = Facts("users", TABLE, (MAPPING,), CACHE, VERSIONS)
+FACTS: Final = Facts("users", TABLE, (MAPPING,), CACHE, VERSIONS, "in eu-west-1")
 
 
 def with_table(**changes: Any) -> Facts:

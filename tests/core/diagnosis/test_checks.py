@@ -37,7 +37,7 @@ class Case(NamedTuple):
 
 
 CASES = [
-    Case("table", LOSES, "no such table", FACTS._replace(table=None)),
+    Case("table", LOSES, "no such table in eu-west-1", FACTS._replace(table=None)),
     Case("table", CANNOT, "AccessDenied", FACTS._replace(table=DENIED)),
     Case("stream", LOSES, "no stream", with_table(stream_arn=None, view_type=None)),
     Case("stream", LOSES, "disabled", with_table(view_type=None)),
@@ -101,7 +101,7 @@ CASES = [
     Case("starting-position", WARNS, "LATEST", with_mapping(starting_position="LATEST")),
     Case("parallelization", NOTES, "behind", with_mapping(iterator_age_seconds=61.0)),
     Case("parallelization", OK, "10", with_mapping(iterator_age_seconds=61.0, parallelization=10)),
-    Case("last-result", WARNS, "PROBLEM", with_mapping(last_result="PROBLEM: Function call failed")),
+    Case("last-result", WARNS, "PROBLEM", with_mapping(last_result="PROBLEM: Function call failed.")),
     Case("filters", LOSES, "removals", with_mapping(filters=('{"eventName": ["INSERT", "MODIFY"]}',))),
     Case("iterator-age", NOTES, "2 min", with_mapping(iterator_age_seconds=120.0)),
     Case("iterator-age", WARNS, "2 h", with_mapping(iterator_age_seconds=7200.0)),
@@ -165,6 +165,7 @@ def test_each_check_says_what_is_wrong_and_how_to_mend_it(case: Case) -> None:
     assert said.level is case.level
     assert case.says in said.what
     assert said.mend.endswith(".") == (case.level is not OK)
+    assert not said.what.endswith((".", "?"))  # the two are shown one after the other, with a full stop between
 
 
 def test_each_check_is_tested_with_something_bad() -> None:
@@ -194,8 +195,8 @@ def test_what_can_not_be_looked_at_is_one_finding_and_not_many() -> None:
 ROUTED = EntityRouter(
     [
         Route(Projection(KeyTemplate("profile:{id}")), table="users", key={"id": "USER#*"}),
-        Route(Projection(KeyTemplate("order:{number}")), table="users"),
         Route(Projection(KeyTemplate("other:{number}")), table="others"),
+        Route(Projection(KeyTemplate("order:{number}"))),
     ]
 )
 
@@ -204,7 +205,7 @@ def test_each_route_of_the_table_is_looked_at() -> None:
     """What is wrong with one of them names it; what all have in common is said once."""
     said = findings(FACTS, ROUTED, DEFAULT_GUARD_TTL_SECONDS)
     assert [(each.about, each.level) for each in said if each.check == "key-template"] == [
-        ("table users, routes[1]", LOSES),
+        ("table users, routes[2]", LOSES),
         ("table users, routes[0]", OK),
     ]
     assert [each.about for each in said if each.check == "view-type"] == ["table users"]

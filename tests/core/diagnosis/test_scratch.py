@@ -2,7 +2,16 @@ from typing import Any
 
 import pytest
 
-from ddb_cache_sync import ConfigurationError, Expiry, HashEncoding, KeyTemplate, LookupKey, Outcome, Projection
+from ddb_cache_sync import (
+    ConfigurationError,
+    Expiry,
+    HashEncoding,
+    KeyTemplate,
+    LookupKey,
+    Outcome,
+    Projection,
+    RecordError,
+)
 from ddb_cache_sync.core.diagnosis.scratch import Scratch, scratch_writes
 from ddb_cache_sync.testing import MemoryCache
 
@@ -50,6 +59,15 @@ def test_a_late_write_has_to_be_refused() -> None:
 def test_a_key_of_any_type_has_a_scratch_key(types: dict[str, str]) -> None:
     """Digits for a number, bytes for bytes."""
     assert scratch_writes(Projection(), "users", types, "12345").key.startswith("users:")
+
+
+def test_what_a_template_leaves_out_is_what_it_is_fixed_to() -> None:
+    """Where the table's attribute has the type of a text; else it does not fit."""
+    projection = Projection(KeyTemplate("profile:{PK}", fixed={"SK": "PROFILE"}))
+    found = scratch_writes(projection, "app", {"PK": "S", "SK": "S"}, "12345")
+    assert found.key == "profile:ddb-cache-sync-doctor-12345"
+    with pytest.raises(RecordError, match="is for items whose key attribute SK is 'PROFILE' alone"):
+        scratch_writes(projection, "app", {"PK": "S", "SK": "N"}, "12345")
 
 
 def test_a_key_mapping_that_does_not_fit_is_refused() -> None:

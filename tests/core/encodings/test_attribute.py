@@ -61,5 +61,5 @@ def test_the_other_attributes_are_not_looked_at() -> None:
 @pytest.mark.parametrize("name", ["", "\ud800", None, 1, b"a"])
 def test_what_can_not_be_a_name_is_refused_at_once(name: Any) -> None:
     """Before any record."""
-    with pytest.raises(ConfigurationError, match=r"an attribute's name is a text .* Write AttributeEncoding"):
+    with pytest.raises(ConfigurationError, match=r"an attribute's name is a text .* Give the attribute"):
         AttributeEncoding(name)

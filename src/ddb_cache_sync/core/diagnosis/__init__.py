@@ -1,6 +1,6 @@
 """What breaks a pipeline, found in facts about it. Pure: whoever asks AWS and the cache is somewhere else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ddb_cache_sync.core.diagnosis.cache_checks import CACHE_CHECKS, NODE_CHECKS, VERSION_CHECKS, reachable
@@ -20,7 +20,7 @@ from ddb_cache_sync.core.diagnosis.mapping_checks import MAPPING_CHECKS, Around,
 from ddb_cache_sync.core.diagnosis.table_checks import TABLE_CHECKS, table_exists
 from ddb_cache_sync.core.projection import Router
 
-__all__ = ["CHECKS", "Facts", "Finding", "Level", "findings"]
+__all__ = ["CHECKS", "Facts", "Finding", "Level", "findings", "nothing_looked_at"]
 
 CHECKS: Final = (
     "table",
@@ -45,6 +45,8 @@ class Facts(NamedTuple):
     mappings: Known[tuple[MappingFacts, ...]]
     cache: CacheFacts
     versions: VersionFacts
+    place: str
+    """Where the table was looked for, such as `in eu-west-1`."""
 
 
 def findings(facts: Facts, router: Router, guard_ttl_seconds: int) -> list[Finding]:
@@ -60,10 +62,17 @@ def findings(facts: Facts, router: Router, guard_ttl_seconds: int) -> list[Findi
     return worst_first(_findings(facts, configured_for(router, facts.table_name), guard_ttl_seconds))
 
 
+def nothing_looked_at(found: Iterable[Finding]) -> bool:
+    """Whether neither table nor cache could be looked at, so that the findings say nothing of the pipeline."""
+    levels = {finding.check: finding.level for finding in found}
+    looked_at = levels.keys() & {*TABLE_CHECKS, *MAPPING_CHECKS, *CACHE_CHECKS, *NODE_CHECKS}
+    return not looked_at and levels.get("table") is Level.CANNOT_TELL
+
+
 def _findings(facts: Facts, configured: Known[tuple[Configured, ...]], guard_ttl_seconds: int) -> Iterator[Finding]:
     table, name = facts.table, f"table {facts.table_name}"
     stream_arn = None
-    yield _finding("table", name, table_exists(table))
+    yield _finding("table", name, table_exists(table, facts.place))
     if isinstance(table, TableFacts):
         stream_arn = table.stream_arn
         yield from _of_table(table, configured)

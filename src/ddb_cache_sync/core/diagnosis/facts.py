@@ -91,7 +91,7 @@ class CacheFacts(NamedTuple):
     aws: bool
     """Whether the host is one of AWS's."""
     failure: str | None
-    """The code of what kept us from talking to it; None: nothing did."""
+    """The code of what kept us from talking to it, and where that was; None: nothing did."""
     refused: bool
     """Whether that was the cache's own no: a wrong password, or a certificate that is not trusted."""
     rehearsal: Known[Rehearsal]

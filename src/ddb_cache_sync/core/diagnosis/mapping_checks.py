@@ -214,7 +214,7 @@ def last_result(mapping: MappingFacts, _: Around) -> Verdict:
     found = mapping.last_result
     if found in _FINE_RESULTS:
         return fine(found or "not told")
-    return warning(found, "Look into the function's log.")
+    return warning(found.rstrip("."), "Look into the function's log.")
 
 
 def filters(mapping: MappingFacts, _: Around) -> Verdict:

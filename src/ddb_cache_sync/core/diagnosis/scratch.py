@@ -12,6 +12,7 @@ from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import ItemKey, Remove
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.guards import guard_key
+from ddb_cache_sync.core.keys import KeyTemplate
 from ddb_cache_sync.core.outcomes import APPLIED, STALE, Outcome
 from ddb_cache_sync.core.projection import Projection
 from ddb_cache_sync.core.versions import Version
@@ -75,6 +76,9 @@ def scratch_writes(
     """
     values = {"S": f"{_NAME}-{mark}", "N": mark, "B": base64.b64encode(f"{_NAME}-{mark}".encode()).decode()}
     wire = {name: {kind: values[kind]} for name, kind in key_types.items()}
+    if isinstance(projection.keys, KeyTemplate):
+        # Such a scratch key is that of no item all the same: the other attribute of its key tells.
+        wire |= {name: {"S": text} for name, text in projection.keys.fixed.items() if key_types.get(name) == "S"}
     key = projection.cache_key(Remove(ItemKey(table, Image(wire)), _version(1)))
     steps = [*_own_key(projection, key, now)]
     for lookup in projection.lookups:

@@ -16,11 +16,11 @@ _SKEW_NOTED: Final = 5.0  # the service's Date header has whole seconds
 _SKEW_WARNED: Final = 60.0  # AWS refuses signatures that are more than 5 minutes off
 
 
-def table_exists(table: Known[TableFacts | None]) -> Verdict:
-    """Whether there is a table to follow."""
+def table_exists(table: Known[TableFacts | None], place: str) -> Verdict:
+    """Whether there is a table to follow, where it was looked for."""
     if table is None:
         return loses_data(
-            "there is no such table in this account and Region", "Check the table's name, the Region and the account."
+            f"there is no such table {place}", "Check the table's name, the Region, the endpoint and the account."
         )
     return cannot_tell(table) if isinstance(table, Unknown) else fine("exists")
 
@@ -53,7 +53,7 @@ def key_template(table: TableFacts, projection: Projection) -> Verdict:
     try:
         cache_key = scratch_writes(projection, table.name, table.key_types, "0").key
     except CacheSyncError as error:
-        return loses_data(error.problem, "Change the key template or the key mapping.")
+        return loses_data(error.what, error.hint or "Change the key template or the key mapping.")
     return fine(f"fits the primary key ({', '.join(table.key_types)}), as in {cache_key}")
 
 

@@ -36,7 +36,7 @@ class AttributeEncoding:
             fits = False
         if not fits:
             raise ConfigurationError(
-                "an attribute's name is a text that is not empty", hint='Write AttributeEncoding("name").'
+                "an attribute's name is a text that is not empty", hint="Give the attribute's name."
             )
 
     @property

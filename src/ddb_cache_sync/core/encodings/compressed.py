@@ -54,9 +54,7 @@ class Compressed:
         kind: object = getattr(encoding, "kind", None)
         if kind != "string":
             what = "a hash" if kind == "hash" else f"a {type(encoding).__name__}"
-            raise ConfigurationError(
-                f"{what} can't be compressed", hint="Give an encoding of strings, such as JsonEncoding()."
-            )
+            raise ConfigurationError(f"{what} can't be compressed", hint="Give an encoding of strings, such as JSON.")
         if algorithm not in {"zlib", "zstd"}:
             raise ConfigurationError("no such algorithm", hint='Write "zlib" or "zstd".')
         self._algorithm: Final = algorithm_named(algorithm)
