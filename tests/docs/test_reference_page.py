@@ -249,5 +249,5 @@ def test_the_json_of_the_numbers_is_as_the_page_says() -> None:
     printed = subprocess.run([COMMAND, "estimate", "--show-prices", "--json"], check=True, capture_output=True).stdout
     shown = json.loads(printed)
     assert [*shown] == [*default_prices().numbers]
-    sentence = PAGE.read_text(encoding="utf-8").split("`estimate --show-prices --json`")[1]
+    sentence = PAGE.read_text(encoding="utf-8").split("`estimate --show-prices --json`")[1].split("\n\n")[0]
     assert [*shown["node_hour"]] == spans(sentence)

@@ -68,8 +68,7 @@ def redrive(
 ) -> None:
     """Bring back what Lambda gave up, or a quarantine keeps, while the stream goes on; a newer change always wins.
 
-    What is too old to be trusted is read from the table. Exit code 0: all succeeded, 1: something failed, or it was
-    stopped.
+    What is too old to be trusted is read from the table. Exit code 0: all succeeded, 1: something failed.
     """
     from ddb_cache_sync.table.clients import dynamodb_client, streams_client  # noqa: PLC0415 - loads boto3
 
@@ -98,31 +97,31 @@ def redrive(
         )
         if running.goes_on:
             print_line(messages(), f"going on from checkpoint {checkpoint}")
-        error, stopped = _run(running)
+        error = _run(running)
     report = running.report
     _show(report, as_json=as_json)
-    if error is not None:
+    if isinstance(error, CacheSyncError):
         print_problem("failed", str(error))
-    if stopped or error is not None:
+    if error is not None:
         again = "begins anew; what succeeded changes nothing" if checkpoint is None else "goes on from there"
         print_problem("stopped", f"not all is done: the same command {again}")
     elif not report.complete:
         print_line(messages(), f"the limit of {limit} is reached; there may be more")
-    if error is not None or stopped or report.failed:
+    if isinstance(error, Stopped):
+        raise error
+    if error is not None or report.failed:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _run(running: Redrive) -> tuple[CacheSyncError | None, bool]:
-    """Run it with a progress bar; gives what it failed with, and whether somebody stopped it."""
+def _run(running: Redrive) -> CacheSyncError | Stopped | None:
+    """Run it with a progress bar; gives what ended it before its time."""
     try:
         about = running.about()
         with working() as told:
             running.run(lambda entries: told("entries", entries, about))
-    except CacheSyncError as error:
-        return error, False
-    except Stopped:
-        return None, True  # the report tells
-    return None, False
+    except (CacheSyncError, Stopped) as error:
+        return error
+    return None
 
 
 def _show(report: RedriveReport, *, as_json: bool) -> None:
