@@ -51,6 +51,10 @@ class BothLayouts:
         self.needs_old_images: Final = old.needs_old_images or new.needs_old_images
         self._known_tables: Final[set[tuple[str, frozenset[str]]]] = set()
         named: set[str | None] = {*_named_tables(old), *_named_tables(new)}
+        if not any(any(only_in_one(old, new, table)) for table in named or {None}):
+            raise ConfigurationError(
+                "the new layout's routes say the same as those of the old layout", hint=_APART_HINT
+            )
         for table in named or {None}:
             for one, other in product(*only_in_one(old, new, table)):
                 _check_guards(one, other)
