@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.fills import Claim, Claimed, Fill
 from ddb_cache_sync.core.outcomes import Outcome
@@ -81,7 +82,7 @@ class ReadableCache(Protocol):
 
 @runtime_checkable
 class InspectableCache(ReadableCache, Protocol):
-    """What verify, repair and inspect need of a cache, besides reading it.
+    """What verify, repair, inspect and rebuild need of a cache, besides reading it.
 
     Deadlines and errors are those of `ReadableCache`.
     """
@@ -107,6 +108,10 @@ class InspectableCache(ReadableCache, Protocol):
 
     def repair(self, repairs: Sequence[Repair], deadline: float | None = None) -> Sequence[WriteResult]:
         """Carry out each repair where its guard is still what was found. STALE: it has moved; nothing was written."""
+        ...
+
+    def drop(self, drops: Sequence[Drop], deadline: float | None = None) -> Sequence[WriteResult]:
+        """Delete each key with its guard. STALE: the guard is too young, and both were left alone."""
         ...
 
     def place_of(self, key: str) -> tuple[int | None, str]:

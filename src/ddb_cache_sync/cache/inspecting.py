@@ -1,4 +1,4 @@
-"""Looks into a Redis or Valkey server or cluster and repairs keys: what verify, repair and inspect need of it."""
+"""Looks into a Redis or Valkey server or cluster, repairs and drops keys: for verify, repair, inspect and rebuild."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ddb_cache_sync.cache.contract import InspectableCache
 from ddb_cache_sync.cache.filling import FillableRedisCache
 from ddb_cache_sync.cache.replies import READING, Fault, code_of, fault_of, refusal
 from ddb_cache_sync.cache.rounds import Call, ScriptCalls
-from ddb_cache_sync.cache.scripts import REPAIR, repair_command
+from ddb_cache_sync.cache.scripts import DROP, REPAIR, drop_command, repair_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Cluster, Topology, address_of, failure, topology_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheError, CacheUnavailable, ConfigurationError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ddb_cache_sync.cache.contract import WriteResult
+    from ddb_cache_sync.core.drops import Drop
     from ddb_cache_sync.core.repairs import Repair
 
 _PAGE: Final = 1000  # keys in one SCAN step
@@ -49,6 +50,10 @@ class InspectableRedisCache(FillableRedisCache):
     def repair(self, repairs: Sequence[Repair], deadline: float | None = None) -> Sequence[WriteResult]:
         """See `InspectableCache.repair`."""
         return self._run((Call(self._repair, place, [each]) for place, each in enumerate(repairs)), deadline)
+
+    def drop(self, drops: Sequence[Drop], deadline: float | None = None) -> Sequence[WriteResult]:
+        """See `InspectableCache.drop`."""
+        return self._run((Call(_DROPS, place, [each]) for place, each in enumerate(drops)), deadline)
 
     def keys_beginning(self, beginning: str) -> Iterator[Sequence[str]]:
         """See `InspectableCache.keys_beginning`."""
@@ -109,4 +114,5 @@ def _lifetime(_: int, reply: Any) -> Sequence[Any] | None:
 
 
 _VERSIONS: Final = ScriptCalls(None, lambda keys: ("GET", keys[0].key), _version, READING)
+_DROPS: Final = ScriptCalls(DROP, drop_command)
 _LIFETIMES: Final = ScriptCalls(None, lambda keys: ("PTTL", keys[0].key), _lifetime, READING)
