@@ -81,8 +81,8 @@ class ReadableCache(Protocol):
 
 
 @runtime_checkable
-class InspectableCache(ReadableCache, Protocol):
-    """What verify, repair, inspect and rebuild need of a cache, besides reading it.
+class InspectableCache(Cache, ReadableCache, Protocol):
+    """What verify, repair, inspect and rebuild need of a cache, besides writing and reading it.
 
     Deadlines and errors are those of `ReadableCache`.
     """

@@ -92,6 +92,38 @@ def check_layouts(old: Router, new: Router, table: str, key_names: Sequence[str]
             _check_apart(mine, theirs, table)
 
 
+def droppable(old: Router, new: Router, table: str, key_names: Sequence[str]) -> list[Projection]:
+    """The projections of a table that only the old layout has.
+
+    Their keys can be found in a cache, and told from all others that either layout gives, to other tables' items too.
+
+    Raises:
+        ConfigurationError: They can't, or there are none.
+    """
+    olds, _ = only_in_one(old, new, table)
+    if not olds:
+        raise ConfigurationError(
+            f"nothing of table {table} is in the old layout alone", hint="Name the layout that is to be given up first."
+        )
+    others = [each for each in (*_places(old), *_places(new)) if not any(each[0] is one for one in olds)]
+    for mine in (template for one in olds for template in templates_of(one, key_names)):
+        if not mine.beginning_for(table):
+            raise ConfigurationError(
+                f"{mine!r} begins with a value: nobody can tell which keys of the cache are its own",
+                hint="Delete them by hand.",
+            )
+        for other, named in others:
+            of_table = table if named is None else named
+            names = [key_names] if of_table == table else [["a"], ["a", "b"]]
+            for theirs in (template for each in names for template in templates_of(other, each)):
+                if not mine.apart_from(theirs, table, of_table):
+                    raise ConfigurationError(
+                        f"{mine!r} is to be dropped, and {theirs!r} of table {of_table} could give the same keys",
+                        hint="Delete the keys by hand, or give up both.",
+                    )
+    return olds
+
+
 def only_in_one(old: Router, new: Router, table: str | None) -> tuple[list[Projection], list[Projection]]:
     """The projections of the one layout alone, and those of the other alone (rule 3).
 
@@ -163,9 +195,15 @@ def _default_template(*key_names: str) -> KeyTemplate:
     return KeyTemplate("{table}:" + ":".join(f"{{{name}}}" for name in key_names))
 
 
-def _named_tables(router: Router) -> Iterator[str]:
+def _places(router: Router) -> Sequence[tuple[Projection, str | None]]:
+    """Every projection, and the table whose items it takes; None: any."""
     if isinstance(router, EntityRouter):
-        yield from (route.table for route in router.routes if route.table is not None)
+        return [(route.projection, route.table) for route in router.routes]
+    return [(each, None) for each in projections_of(router, None)]
+
+
+def _named_tables(router: Router) -> Iterator[str]:
+    yield from (table for _, table in _places(router) if table is not None)
 
 
 def _known_templates(projection: Projection) -> Sequence[Template]:

@@ -84,7 +84,12 @@ class Template:
         """Whether texts have the table's name in them."""
         return "table" in self._names
 
-    def apart_from(self, other: "Template", table: str | None = None) -> bool:
+    @property
+    def has_hash_tag(self) -> bool:
+        """Whether texts have a hash tag of their own."""
+        return any("{" in literal for literal in self._literals)
+
+    def apart_from(self, other: "Template", table: str | None = None, other_table: str | None = None) -> bool:
         """Whether no text of this template can be one of the other, whatever the values are; False: it can't be told.
 
         No value has one of the characters that are always escaped. So they part every text of a template in the same
@@ -93,8 +98,9 @@ class Template:
         Args:
             other: The other template.
             table: The name of the table that both are for. None: any tables, not even the same.
+            other_table: That of the other, where it is for another table. None: the same.
         """
-        mine, theirs = _parts(self._literals_for(table)), _parts(other._literals_for(table))  # noqa: SLF001 - of the same class
+        mine, theirs = _parts(self._literals_for(table)), _parts(other._literals_for(other_table or table))  # noqa: SLF001 - of the same class
         return len(mine) != len(theirs) or not all(map(_Part.may_be, mine, theirs))
 
     def beginning_for(self, table: str) -> str:

@@ -25,9 +25,8 @@ from ddb_cache_sync.core.expectations import NO_VERSION, Expected, Known, expect
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.outcomes import APPLIED
 from ddb_cache_sync.core.repairs import Repair
-from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError, CacheSyncError, ConfigurationError, RecordError
-from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, Sides
+from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, Sides, is_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -103,14 +102,6 @@ def targets_of_report(report: bytes, table: str) -> list[RepairTarget]:
         problem = "its keys are hashed" if hashed else "it is of another table"
         raise ConfigurationError(f"the report can't be used: {problem}", hint="Verify this table without --hash-keys.")
     return targets
-
-
-def _is_version(guard: str) -> bool:
-    try:
-        Version.parse(guard)
-    except ValueError:
-        return False
-    return True
 
 
 class _Planned(NamedTuple):
@@ -243,7 +234,7 @@ class Repairs:
             drift = right.drift(values[right.key])
             if drift is None:
                 yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
-            elif guard and not _is_version(guard):
+            elif guard and not is_version(guard):
                 yield Repaired(
                     right.key, RepairAction.REFUSED, drift, guard_before=guard, reason="its guard is no version"
                 )

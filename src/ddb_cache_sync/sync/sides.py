@@ -10,6 +10,7 @@ import orjson
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.encodings.dynamodb_json import DynamoDBJsonEncoding
+from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError
 
 if TYPE_CHECKING:
@@ -109,6 +110,15 @@ def state_of(item: Upsert | None, guard: str, value: StoredValue | None) -> byte
     for part in (whole, guard.encode(), b"" if value is None else b"=" + stored):
         digest.update(b"%d:" % len(part) + part)
     return digest.digest()
+
+
+def is_version(guard: str) -> bool:
+    """Whether what a guard holds is a version; nobody else should have written it."""
+    try:
+        Version.parse(guard)
+    except ValueError:
+        return False
+    return True
 
 
 def key_text(key: ItemKey) -> str:
