@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from ddb_cache_sync.cache.contract import InspectableCache
 from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key
+from ddb_cache_sync.core.lookup_words import LastWord
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.testing import MemoryCache
 
@@ -160,6 +162,33 @@ def test_a_repair_writes_hashes_and_expiries_too(server: Server) -> None:
     assert isinstance(left, int)
     assert 50_000 < left <= 60_000
     assert missing is None
+
+
+def test_the_last_words_on_a_lookup_key_are_read(server: Server) -> None:
+    """Those of items that claim it, and of items that gave it up; of a key that has none, none."""
+    first, second = write("by:x", 5, b"k:1")._replace(owner="k:1"), write("by:x", 6, b"k:2")._replace(owner="k:2")
+    for word in (first, second, second._replace(version=write("by:x", 7).version, value=None)):
+        assert server.stream.apply([word]) == [Outcome.APPLIED]
+    found = server.cache.last_words([guard_key("by:x"), guard_key("by:y")])
+    assert found == [
+        {
+            "k:1": LastWord(str(first.version), claims=True),
+            "k:2": LastWord(str(write("by:x", 7).version), claims=False),
+        },
+        {},
+    ]
+
+
+def test_some_keys_are_found_each_once_and_no_others(server: Server) -> None:
+    """At most as many as are asked for; all, where there are no more."""
+    wanted = {f"u:{number}" for number in range(30)}
+    server.stream.apply([write(key, 1, b"v") for key in [*wanted, "other"]])
+    chance = random.Random(1)
+    for most in (5, 1000):
+        found = server.cache.some_keys("u:", most, chance)
+        assert len(found) == len(set(found)) == min(most, 30)
+        assert wanted.issuperset(found)
+    assert list(server.cache.some_keys("none", 5, chance)) == []
 
 
 def test_the_keys_that_begin_so_are_found_on_every_node_and_no_others(server: Server) -> None:

@@ -1,11 +1,13 @@
 """What a replicator expects of a cache. Imports no redis, so that a model in memory can keep the same contract."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.fills import Claim, Claimed, Fill
+from ddb_cache_sync.core.lookup_words import LastWord
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.writes import Write
@@ -91,6 +93,12 @@ class InspectableCache(Cache, ReadableCache, Protocol):
         """What each of these guards, given by key, holds; empty: there is none."""
         ...
 
+    def last_words(
+        self, guards: Sequence[str], deadline: float | None = None
+    ) -> Sequence[Mapping[str, LastWord] | CacheError]:
+        """The last word of each item on the lookup keys beside these guards, by the item's own cache key."""
+        ...
+
     def lifetimes_ms(self, keys: Sequence[str], deadline: float | None = None) -> Sequence[int | CacheError | None]:
         """In how many milliseconds each key expires; None: never, or it is missing."""
         ...
@@ -103,6 +111,13 @@ class InspectableCache(Cache, ReadableCache, Protocol):
         Raises:
             CacheUnavailable: The cache can't be read.
             CacheError: The cache refuses us.
+        """
+        ...
+
+    def some_keys(self, beginning: str, most: int, chance: Random) -> Sequence[str]:
+        """Some keys that begin so, each once, about as many from each node, from a random place on; at most so many.
+
+        It may find fewer, where few begin so. Errors are those of `keys_beginning`.
         """
         ...
 

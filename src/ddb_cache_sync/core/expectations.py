@@ -48,7 +48,7 @@ class Expected(NamedTuple):
         if self.expired or (found is None and self.may_be_missing):
             return None
         kind = drift(self.write.value, found)
-        same = kind is Drift.STALE and _expand_alike(self.projection, self.write.value, found)
+        same = kind is Drift.STALE and expand_alike(self.projection, self.write.value, found)
         return None if same else kind
 
 
@@ -84,6 +84,13 @@ class Known(NamedTuple):
         """Whether a cache key has the form of this projection's: lookup keys, for one, have not."""
         template = self.template_of(projection)
         return template is not None and template.form_for(self.table).fullmatch(key) is not None
+
+    def lookup_of(self, key: str) -> Projection | None:
+        """A projection one of whose lookup keys a key can be, by its form; None: it can be none."""
+        for projection in self.projections:
+            if any(lookup.form_for(self.table).fullmatch(key) for lookup in projection.lookups):
+                return projection
+        return None
 
     def item_key(self, key: str) -> tuple[Projection, ItemKey] | None:
         """The primary key that a cache key was made of; None: it can't be told."""
@@ -154,7 +161,8 @@ def _may_be_missing(projection: Projection) -> bool:
     return projection.mode != "replicate" or projection.has_fixed_lifetime
 
 
-def _expand_alike(projection: Projection, expected: StoredValue | None, found: StoredValue | None) -> bool:
+def expand_alike(projection: Projection, expected: StoredValue | None, found: StoredValue | None) -> bool:
+    """Whether two compressed values expand to the same."""
     encoding = projection.encoding
     if not isinstance(encoding, Compressed) or expected is None or found is None:
         return False

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.core.key_forms import KeyForm
     from ddb_cache_sync.core.projection import Projection, Router
     from ddb_cache_sync.core.writes import Write
-    from ddb_cache_sync.sync.sides import Sides
-    from ddb_cache_sync.sync.verification import OnProgress
+    from ddb_cache_sync.sync.sides import OnProgress, Sides
 
 _PAGE: Final = 100  # as many as one BatchGetItem takes
 _ATTEMPTS: Final = 5

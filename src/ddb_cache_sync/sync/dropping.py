@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ddb_cache_sync.cache.contract import InspectableCache
     from ddb_cache_sync.core.key_forms import KeyForm
-    from ddb_cache_sync.sync.verification import OnProgress
+    from ddb_cache_sync.sync.sides import OnProgress
     from ddb_cache_sync.sync.verify_report import VerifyReport
     from ddb_cache_sync.table.capacity import CapacityLimiter
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.cache.filling import Readable
     from ddb_cache_sync.core.projection import Router
     from ddb_cache_sync.sync.backfill import Backfill, BackfillReport
-    from ddb_cache_sync.sync.verification import OnProgress
+    from ddb_cache_sync.sync.sides import OnProgress
     from ddb_cache_sync.sync.verify_report import VerifyReport
 
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from ddb_cache_sync.cache.contract import ReadResult, WriteResult
@@ -11,6 +12,7 @@ from ddb_cache_sync.cache.scripts import MOST_CLAIMS, MOST_WORDS
 from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.fills import Claim, Claimed, ClaimState, Fill
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.lookup_words import LastWord
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.versions import Version
@@ -70,6 +72,20 @@ class MemoryCache:
         """See `InspectableCache.versions`."""
         return [str(self.guards.get(guard, "")) for guard in guards]
 
+    def last_words(
+        self,
+        guards: Sequence[str],
+        deadline: float | None = None,  # noqa: ARG002
+    ) -> Sequence[Mapping[str, LastWord] | CacheError]:
+        """See `InspectableCache.last_words`."""
+        return [
+            {
+                owner: LastWord(word.version, word.value is not None, word.expires_at_ms)
+                for owner, word in self.words.get(guard, {}).items()
+            }
+            for guard in guards
+        ]
+
     def lifetimes_ms(self, keys: Sequence[str], deadline: float | None = None) -> Sequence[int | CacheError | None]:  # noqa: ARG002
         """See `InspectableCache.lifetimes_ms`; a guard has all of its life left, since none of it passes here."""
         now_ms = int(time.time() * 1000)
@@ -81,6 +97,11 @@ class MemoryCache:
     def keys_beginning(self, beginning: str) -> Iterator[Sequence[str]]:
         """See `InspectableCache.keys_beginning`."""
         yield [key for key in (*self.values, *self.guards, *self.words) if key.startswith(beginning)]
+
+    def some_keys(self, beginning: str, most: int, chance: Random) -> Sequence[str]:
+        """See `InspectableCache.some_keys`."""
+        found = [key for page in self.keys_beginning(beginning) for key in page]
+        return chance.sample(found, min(most, len(found)))
 
     def place_of(self, key: str) -> tuple[int | None, str]:  # noqa: ARG002
         """See `InspectableCache.place_of`."""
