@@ -73,7 +73,7 @@ class LookupSight(NamedTuple):
 
     @property
     def ghosts(self) -> list[str]:
-        """Own cache keys of items that claim the key in its guard, and not in the table; one day they would be shown."""
+        """Own cache keys of items that claim the key in its guard, and not in the table: they may be shown one day."""
         real = {claim.word.owner for claim in self.claims}
         return [
             owner
