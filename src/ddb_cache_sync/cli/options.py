@@ -64,6 +64,26 @@ EncodingOption: TypeAlias = Annotated[
 HashKeys: TypeAlias = Annotated[
     bool, typer.Option("--hash-keys", help="Show the beginning of each key's SHA-256 in its place.")
 ]
+Sample: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Read about N items only, or a share such as 1%, chosen at random, and as many keys of the cache. "
+        "Default: all.",
+        show_default=False,
+    ),
+]
+Looks: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="SECONDS",
+        help="When what differs is looked at again. The stream may lag as long as the last two are apart.",
+    ),
+]
+ReadCapacity: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="UNITS", help="Read capacity units a second. Default: full speed.", show_default=False),
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
@@ -74,6 +94,34 @@ def settings(**options: str | None) -> Settings:
         ConfigurationError: An unknown setting, or one that can't be right.
     """
     return Settings.from_environment(os.environ, {name: value for name, value in options.items() if value is not None})
+
+
+def looks_of(text: str) -> tuple[float, ...]:
+    """The times that `--looks` gives, seconds.
+
+    Raises:
+        ConfigurationError: It is no list of numbers.
+    """
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError:
+        raise ConfigurationError("--looks is not a list of seconds", hint="Write --looks 1,5,30.") from None
+
+
+def sample_of(text: str | None) -> tuple[int | None, float | None]:
+    """The number of items, or else their share, that `--sample` gives.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    try:
+        if text is None:
+            return None, None
+        return (None, float(text[:-1]) / 100) if text.endswith("%") else (int(text), None)
+    except ValueError:
+        raise ConfigurationError(
+            "--sample is neither a number nor a share", hint="Write --sample 1000, or --sample 1%."
+        ) from None
 
 
 def read_input(path: Path) -> bytes:
