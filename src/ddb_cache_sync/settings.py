@@ -109,6 +109,12 @@ class Settings(BaseModel):
     None: each is reported, and Lambda delivers it again until it is given up."""
     metrics: Annotated[tuple[HookName, ...] | None, BeforeValidator(_names)] = None
     """What a Lambda function makes of the report of each batch: names, separated by commas. None: nothing."""
+    verify_table: str | None = None
+    """The table that the function `verify_handler` compares with the cache."""
+    verify_sample: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?%?$")] = "1000"
+    """About how many items it reads in each run, or which share of them: `1000`, or `0.5%`."""
+    verify_looks: Annotated[str, Field(pattern=r"^[0-9.]+(,[0-9.]+)*$")] = "1,5,30"
+    """When it looks again at what differs, seconds after it was read."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], over: Mapping[str, str] | None = None) -> Self:

@@ -179,6 +179,13 @@ def test_the_last_words_on_a_lookup_key_are_read(server: Server) -> None:
     ]
 
 
+def test_a_text_of_the_librarys_own_is_remembered(server: Server) -> None:
+    """The last one counts; it goes by itself one day."""
+    for text in (b"first", b"last"):
+        server.cache.remember("~v:~drift:{t}", text, 60)
+    assert server.get("~v:~drift:{t}") == b"last"
+
+
 def test_some_keys_are_found_each_once_and_no_others(server: Server) -> None:
     """At most as many as are asked for; all, where there are no more."""
     wanted = {f"u:{number}" for number in range(30)}

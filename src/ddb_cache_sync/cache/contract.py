@@ -129,6 +129,15 @@ class InspectableCache(Cache, ReadableCache, Protocol):
         """Delete each key with its guard. STALE: the guard is too young, and both were left alone."""
         ...
 
+    def remember(self, key: str, value: bytes, seconds: int, deadline: float | None = None) -> None:
+        """Keep a text of the library's own under a key that is no cache key, for so long.
+
+        Raises:
+            CacheUnavailable: The cache can't be reached.
+            CacheError: The cache refuses us.
+        """
+        ...
+
     def place_of(self, key: str) -> tuple[int | None, str]:
         """The slot of a key, None where there are none, and the node that serves it."""
         ...

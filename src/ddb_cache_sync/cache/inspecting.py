@@ -91,6 +91,11 @@ class InspectableRedisCache(FillableRedisCache):
                 found |= dict.fromkeys(islice(theirs, share))
         return [*islice(found, most)]
 
+    def remember(self, key: str, value: bytes, seconds: int, deadline: float | None = None) -> None:
+        """See `InspectableCache.remember`."""
+        how = ScriptCalls(None, lambda _: ("SET", key, value, "EX", str(seconds)), lambda *_: [None])
+        self._run([Call(how, 0, [_Key(key)])], deadline)
+
     def place_of(self, key: str) -> tuple[int | None, str]:
         """See `InspectableCache.place_of`."""
         node = self._topology.node_of(key)

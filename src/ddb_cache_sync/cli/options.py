@@ -96,34 +96,6 @@ def settings(**options: str | None) -> Settings:
     return Settings.from_environment(os.environ, {name: value for name, value in options.items() if value is not None})
 
 
-def looks_of(text: str) -> tuple[float, ...]:
-    """The times that `--looks` gives, seconds.
-
-    Raises:
-        ConfigurationError: It is no list of numbers.
-    """
-    try:
-        return tuple(float(each) for each in text.split(","))
-    except ValueError:
-        raise ConfigurationError("--looks is not a list of seconds", hint="Write --looks 1,5,30.") from None
-
-
-def sample_of(text: str | None) -> tuple[int | None, float | None]:
-    """The number of items, or else their share, that `--sample` gives.
-
-    Raises:
-        ConfigurationError: It is neither.
-    """
-    try:
-        if text is None:
-            return None, None
-        return (None, float(text[:-1]) / 100) if text.endswith("%") else (int(text), None)
-    except ValueError:
-        raise ConfigurationError(
-            "--sample is neither a number nor a share", hint="Write --sample 1000, or --sample 1%."
-        ) from None
-
-
 def read_input(path: Path) -> bytes:
     """What a file has in it; `-` is stdin.
 

@@ -16,13 +16,13 @@ from ddb_cache_sync.cli.options import (
     RedisUrl,
     Region,
     TableOption,
-    looks_of,
 )
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.cli.working import working
 from ddb_cache_sync.errors import CacheSyncError
 from ddb_cache_sync.sync.dropping import DEFAULT_QUIET_SECONDS, DropOptions, Dropping, DropReport
+from ddb_cache_sync.sync.verify import looks_of
 
 
 def drop(

@@ -17,13 +17,11 @@ from ddb_cache_sync.cli.options import (
     Region,
     Sample,
     TableOption,
-    looks_of,
-    sample_of,
 )
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.verify import show
 from ddb_cache_sync.cli.working import working
-from ddb_cache_sync.sync.verify import VerifyOptions
+from ddb_cache_sync.sync.verify import VerifyOptions, looks_of, sample_of
 
 
 def verify(

@@ -91,7 +91,7 @@ class Verification:
                 self._find_items(page.upserts)
             self._look(last=True)
 
-    def report(self, most_listed: int, guard_ttl_seconds: float, orphans: Orphans) -> VerifyReport:
+    def report(self, most_listed: int, guard_ttl_seconds: float, orphans: Orphans | None = None) -> VerifyReport:
         """What is left is drift."""
         places: Counter[str] = Counter()
         listed: list[Drifted] = []
@@ -106,7 +106,7 @@ class Verification:
             items=counts["items"],
             keys=counts["keys"],
             lookup_keys=counts["lookup_keys"],
-            cached_keys=orphans.seen,
+            cached_keys=0 if orphans is None else orphans.seen,
             missing=counts["missing"],
             stale=counts["stale"],
             orphaned=counts["orphaned"],
@@ -119,7 +119,7 @@ class Verification:
             failed=counts["failed"] + self._looking.failed,
             drifts=tuple(listed),
             places=dict(places.most_common()),
-            notes=tuple(dict.fromkeys(orphans.notes)),
+            notes=() if orphans is None else tuple(dict.fromkeys(orphans.notes)),
         )
 
     def _compare_page(self, upserts: Sequence[Upsert]) -> None:

@@ -95,6 +95,34 @@ class VerifyOptions:
         return self.sample if self.sample_share is None else max(1, ceil(self.sample_share * item_count))
 
 
+def looks_of(text: str) -> tuple[float, ...]:
+    """The times of looks written as `1,5,30`, seconds.
+
+    Raises:
+        ConfigurationError: It is no list of numbers.
+    """
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError:
+        raise ConfigurationError("the looks are no list of seconds", hint="Write seconds, such as 1,5,30.") from None
+
+
+def sample_of(text: str | None) -> tuple[int | None, float | None]:
+    """The number of items, or else their share, of a sample written as `1000` or `1%`; None: it is none.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    try:
+        if text is None:
+            return None, None
+        return (None, float(text[:-1]) / 100) if text.endswith("%") else (int(text), None)
+    except ValueError:
+        raise ConfigurationError(
+            "the sample is neither a number of items nor a share", hint="Write 1000, or 1%, for instance."
+        ) from None
+
+
 def verify(
     cache: Readable,
     router: Router,

@@ -103,6 +103,10 @@ class MemoryCache:
         found = [key for page in self.keys_beginning(beginning) for key in page]
         return chance.sample(found, min(most, len(found)))
 
+    def remember(self, key: str, value: bytes, seconds: int, deadline: float | None = None) -> None:  # noqa: ARG002
+        """See `InspectableCache.remember`."""
+        self.values[key] = value
+
     def place_of(self, key: str) -> tuple[int | None, str]:  # noqa: ARG002
         """See `InspectableCache.place_of`."""
         return None, "memory"
