@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
@@ -183,3 +185,27 @@ def test_a_failing_cache_is_given_up_before_the_time_out(remaining_ms: int, seco
     [deadline] = deadlines
     assert deadline is not None
     assert before + seconds <= deadline <= time.monotonic() + seconds
+
+
+def test_a_verification_that_would_not_end_in_time_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one of no table: in the log is what to do."""
+    for name, value in {"REDIS_URL": "redis://127.0.0.1:1", "VERIFY_TABLE": "users", "VERIFY_LOOKS": "1,50"}.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    try:
+        with pytest.raises(ConfigurationError, match=r"ends in 30 s, and its last look is 50 s after.*VERIFY_LOOKS"):
+            aws_lambda.verify_handler({}, Context(30_000))
+        aws_lambda._verification.cache_clear()
+        monkeypatch.delenv(PREFIX + "VERIFY_TABLE")
+        with pytest.raises(ConfigurationError, match="DDB_CACHE_SYNC_VERIFY_TABLE"):
+            aws_lambda.verify_handler({}, Context(30_000))
+    finally:
+        aws_lambda._verification.cache_clear()
+
+
+def test_the_handler_of_the_stream_loads_nothing_of_a_verification() -> None:
+    """Cold start is part of the product."""
+    program = "import ddb_cache_sync.aws_lambda, sys; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert "ddb_cache_sync.sync.replicator" in loaded
+    assert not {"ddb_cache_sync.sync.verify", "ddb_cache_sync.sync.sampling", "sqlite3"} & {*loaded}

@@ -10,6 +10,7 @@ from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding, StoredValue
 from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
+from ddb_cache_sync.core.layouts import BothLayouts
 from ddb_cache_sync.core.lookups import LookupKey
 from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Notice, Outcome
 from ddb_cache_sync.core.projection import Projection, Router
@@ -79,6 +80,7 @@ __all__ = [
     "BackfillOptions",
     "BackfillReport",
     "BatchResponse",
+    "BothLayouts",
     "Cache",
     "CacheError",
     "CacheReader",

@@ -1,4 +1,4 @@
-"""The Lambda side: `apply_stream_event` for a handler of one's own, and a ready-made handler."""
+"""The Lambda side: `apply_stream_event` for a handler of one's own, and ready-made handlers."""
 
 import logging
 import os
@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, assert_never
 
 from ddb_cache_sync.core.outcomes import BatchResponse
 from ddb_cache_sync.core.stream_records import event_records
+from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator
 
 if TYPE_CHECKING:
-    from ddb_cache_sync.settings import HookName
+    from ddb_cache_sync.settings import HookName, Settings
     from ddb_cache_sync.sync.quarantine import Quarantine
+    from ddb_cache_sync.sync.verify import VerifyOptions
+
+_VERIFY_MARGIN_SECONDS: Final = 10.0
+"""What a verification takes beside its waits, at least."""
 
 _LOG: Final = logging.getLogger("ddb_cache_sync")
 
@@ -74,6 +79,54 @@ def apply_stream_event(
 def handler(event: Any, context: LambdaContext) -> BatchResponse:
     """A Lambda function that needs nothing but `DDB_CACHE_SYNC_*`: `ddb_cache_sync.aws_lambda.handler`."""
     return apply_stream_event(event, context=context)
+
+
+def verify_handler(_event: Any, context: LambdaContext) -> dict[str, float]:
+    """A Lambda function for a schedule, `ddb_cache_sync.aws_lambda.verify_handler`: compares a sample of a table with
+    the cache, and writes CloudWatch metrics.
+
+    It needs nothing but `DDB_CACHE_SYNC_*`: the settings of the function that applies the stream, and `VERIFY_TABLE`,
+    `VERIFY_SAMPLE`, `VERIFY_LOOKS`.
+
+    Returns:
+        The metrics, by name.
+
+    Raises:
+        ConfigurationError: The configuration can't be right, or the function's time-out is too short for the looks.
+        TableError: The table can't be read.
+        CacheError: The cache can't be read.
+    """  # noqa: D205 - one sentence
+    from ddb_cache_sync.observability.verify_emf import SAMPLE_METRICS, SampleMetrics  # noqa: PLC0415 - and all it loads
+    from ddb_cache_sync.sync.sampling import verify_sample  # noqa: PLC0415 - same
+
+    settings, cache, client, options = _verification()
+    seconds = context.get_remaining_time_in_millis() / 1000
+    if seconds < options.looks[-1] + _VERIFY_MARGIN_SECONDS:
+        raise ConfigurationError(
+            f"the function ends in {seconds:.0f} s, and its last look is {options.looks[-1]:.0f} s after the sample",
+            hint="Give it a time-out of some minutes, or set DDB_CACHE_SYNC_VERIFY_LOOKS.",
+        )
+    sample = verify_sample(cache, settings.router(), client, settings.verify_table or "", options)
+    SampleMetrics()(sample)
+    values = {metric.name: metric.value(sample) for metric in SAMPLE_METRICS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+@lru_cache(maxsize=1)
+def _verification() -> tuple["Settings", Any, Any, "VerifyOptions"]:
+    """What the environment describes: settings, cache, a client of the table, and how to compare them."""
+    from ddb_cache_sync.settings import Settings  # noqa: PLC0415 - pydantic is loaded only where it is needed
+    from ddb_cache_sync.sync.verify import VerifyOptions, looks_of, sample_of  # noqa: PLC0415 - same
+    from ddb_cache_sync.table.clients import dynamodb_client  # noqa: PLC0415 - loads boto3
+
+    settings = Settings.from_environment(os.environ)
+    if settings.verify_table is None:
+        raise ConfigurationError("no table is named", hint="Set DDB_CACHE_SYNC_VERIFY_TABLE.")
+    count, share = sample_of(settings.verify_sample)
+    options = VerifyOptions(
+        count, looks_of(settings.verify_looks), guard_ttl_seconds=settings.guard_ttl_seconds, sample_share=share
+    )
+    return settings, settings.client(), dynamodb_client(os.environ.get("AWS_REGION")), options
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ the file and the place in it, and repeats no value: any of them may be a secret 
 
 import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -134,18 +134,29 @@ class RouteSettings(BaseModel):
         ]
 
 
-def router(routes: Sequence[RouteSettings], unmatched: Unmatched, guard_prefix: str) -> Router:
+def router(
+    routes: Sequence[RouteSettings], unmatched: Unmatched, guard_prefix: str, known: MutableMapping[str, Route]
+) -> Router:
     """The router with these routes; where there is but one and it takes all items, its projection.
+
+    Args:
+        routes: The routes, in order.
+        unmatched: What becomes of an item that no route takes.
+        guard_prefix: What every guard key begins with.
+        known: Routes that were made before, and those made now, by what they say: the same text is the same route.
 
     Raises:
         ConfigurationError: A route that can't be right, or that can't stand beside another.
     """
     made = []
     for place, each in enumerate(routes):
+        said = each.model_dump_json()
         try:
-            made.append(each.route(guard_prefix))
+            if said not in known:
+                known[said] = each.route(guard_prefix)
         except ConfigurationError as error:
             raise ConfigurationError(f"routes[{place}]: {error.problem}") from None
+        made.append(known[said])
     return made[0].projection if len(made) == 1 and routes[0].takes_all else EntityRouter(made, unmatched)
 
 

@@ -18,7 +18,9 @@ from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.config import EncodingName, RouteSettings, listed, refuse, router, toml_table
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.layouts import BothLayouts
 from ddb_cache_sync.core.projection import Mode, Router
+from ddb_cache_sync.core.routes import Route
 from ddb_cache_sync.core.routing import Unmatched
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.hooks import ReportHook
@@ -48,6 +50,11 @@ def _names(given: object) -> object:
     if isinstance(given, str):
         return tuple(dict.fromkeys(name.strip() for name in given.split(",")))
     return listed(given)
+
+
+def _path(given: object) -> object:
+    """A path, as a file writes it."""
+    return Path(given) if isinstance(given, str) else given
 
 
 class Settings(BaseModel):
@@ -86,6 +93,9 @@ class Settings(BaseModel):
     """What becomes of an item that no route holds: `refuse` makes a poison record, `ignore` leaves it out."""
     routes: Annotated[tuple[RouteSettings, ...], BeforeValidator(listed), Field(min_length=1)] = ()
     """Which items go through which projection, in the order in which they are tried. None: all through one."""
+    new_layout: Annotated[Path, BeforeValidator(_path)] | None = None
+    """The configuration file of a second layout, to which changes are applied as well while its keys are filled and
+    readers switch to it. None: there is none."""
     guard_prefix: str = DEFAULT_GUARD_PREFIX
     """What every guard key begins with."""
     guard_ttl_seconds: Annotated[int, Field(ge=1)] = DEFAULT_GUARD_TTL_SECONDS
@@ -99,6 +109,12 @@ class Settings(BaseModel):
     None: each is reported, and Lambda delivers it again until it is given up."""
     metrics: Annotated[tuple[HookName, ...] | None, BeforeValidator(_names)] = None
     """What a Lambda function makes of the report of each batch: names, separated by commas. None: nothing."""
+    verify_table: str | None = None
+    """The table that the function `verify_handler` compares with the cache."""
+    verify_sample: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?%?$")] = "1000"
+    """About how many items it reads in each run, or which share of them: `1000`, or `0.5%`."""
+    verify_looks: Annotated[str, Field(pattern=r"^[0-9.]+(,[0-9.]+)*$")] = "1,5,30"
+    """When it looks again at what differs, seconds after it was read."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], over: Mapping[str, str] | None = None) -> Self:
@@ -188,27 +204,57 @@ class Settings(BaseModel):
         with contextlib.suppress(ValueError):  # `connect` says what is wrong with it
             scheme, host, path, query, _ = urlsplit(url)
             url = f"{scheme}://{host.rpartition('@')[2]}{path}?{parse_qs(query).get('db')}"
-        routes = [route.model_dump(mode="json") for route in self.routes_or_one]
-        text = json.dumps([url, self.unmatched, self.guard_prefix, routes], sort_keys=True)
+        layouts = [self, *([] if self.new_layout is None else [self._second()])]
+        said = [part for each in layouts for part in (each.unmatched, [*map(_plain, each.routes_or_one)])]
+        text = json.dumps([url, self.guard_prefix, said], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def router(self) -> Router:
-        """What says where each item goes: the routes, or the one projection where there are none.
+        """What says where each item goes: the routes, or the one projection where there are none; and the new layout.
 
         Raises:
             ConfigurationError: A setting that can't be right, or one for all items beside routes.
         """
+        return self._router(self.guard_prefix, {}) if self.new_layout is None else BothLayouts(*self.layouts())
+
+    def layouts(self) -> tuple[Router, Router]:
+        """The layout of these settings, and the new one; routes that say the same share their projection.
+
+        Raises:
+            ConfigurationError: There is no new one, or a setting that can't be right, of either.
+        """
+        if self.new_layout is None:
+            raise ConfigurationError(
+                "there is no new layout", hint=f"Name its configuration file: {PREFIX}NEW_LAYOUT, or --new-layout."
+            )
+        known: dict[str, Route] = {}
+        return self._router(self.guard_prefix, known), self._second()._router(self.guard_prefix, known)  # noqa: SLF001 - of the same class
+
+    def _second(self) -> "Settings":
+        """What the file of the new layout says."""
+        second = Settings.from_file(self.new_layout or Path())
+        for name in _OF_BOTH & second.model_fields_set:
+            if getattr(second, name) != getattr(self, name):
+                raise ConfigurationError(
+                    f"{self.new_layout}: {name} is not that of the old layout",
+                    hint="One function keeps both layouts in one cache: leave it out, or make it the same.",
+                )
+        if second.new_layout is not None:
+            raise ConfigurationError(f"{self.new_layout} names a new layout itself", hint="Change one at a time.")
+        return second
+
+    def _router(self, guard_prefix: str, known: dict[str, Route]) -> Router:
         of_all = self.model_fields_set & RouteSettings.model_fields.keys()
-        if not self.routes:
-            return self.routes_or_one[0].projection(self.guard_prefix)
-        if of_all:
+        if self.routes and of_all:
             raise ConfigurationError(
                 f"{', '.join(sorted(of_all))} set for all items, beside the routes of {self.config}",
                 hint=f"Set it in each route, and not as {PREFIX}{min(of_all).upper()} or at the top of the file.",
             )
         try:
-            return router(self.routes, self.unmatched, self.guard_prefix)
+            return router(self.routes_or_one, self.unmatched, guard_prefix, known)
         except ConfigurationError as error:
+            if not self.routes:
+                raise ConfigurationError(error.problem.removeprefix("routes[0]: ")) from None
             raise ConfigurationError(f"{self.config}: {error.problem}") from None
 
     @property
@@ -272,6 +318,14 @@ FILE_KEYS: Final = tuple(name for name in Settings.model_fields if name != "conf
 def _called(name: str) -> str:
     """A setting, as a file and as the environment call it."""
     return f"{name} ({PREFIX}{name.upper()})"
+
+
+_OF_BOTH: Final = {"redis_url", "guard_prefix", "guard_ttl_seconds", "stream_label"}
+"""What two layouts side by side have in common."""
+
+
+def _plain(route: RouteSettings) -> dict[str, Any]:
+    return route.model_dump(mode="json")
 
 
 def _said_by(path: Path) -> dict[str, Any]:

@@ -36,6 +36,7 @@ READER_PERMISSIONS = ("+evalsha", "+script|load", "+get", "+set", "+del", "+exis
 """For a reader that fills what it misses."""
 VERIFY_PERMISSIONS = ("+scan", "+get", "+pttl")
 REPAIR_PERMISSIONS = (*VERIFY_PERMISSIONS, "+evalsha", "+script|load", "+set", "+del")
+DROP_PERMISSIONS = ("+scan", "+pttl", "+evalsha", "+script|load", "+unlink")
 CLUSTER_PERMISSIONS = ("+cluster|slots", "+command", "+asking")
 """In addition, on a cluster: to learn the slots, and to follow a slot that is being moved."""
 

@@ -117,11 +117,13 @@ def test_verify_names_as_many_keys_as_it_is_told_to(
 
 @pytest.mark.servers
 def test_a_sample_says_how_sure_it_is(call: Callable[..., Result]) -> None:
-    """And does not look for orphans."""
-    shown = call("verify", "--looks", "0.01", "--sample", "2", "--json")
-    assert shown.json["sampled"]
-    assert shown.json["orphaned"] == 0
+    """Of the table's keys, and of the cache's; it can be a share."""
+    shown = call("verify", "--looks", "0.01", "--sample", "100%", "--json")
+    assert (shown.json["sampled"], shown.json["orphaned"], shown.json["cached_keys"]) == (True, 1, 4)
     assert 0 <= shown.json["interval"][0] < shown.json["interval"][1] <= 1
+    assert "of a sample of the cache; of its keys, " in call("verify", "--looks", "0.01", "--sample", "9").out
+    without = call("verify", "--looks", "0.01", "--sample", "9", "--no-orphans")
+    assert "0 (not searched for)" in without.out
 
 
 @pytest.mark.servers

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 from tests.cache.debian import needs_redis_server, redis_server
-from tests.cache.support import CLUSTER_PERMISSIONS, REPAIR_PERMISSIONS, as_applier, limit, write
+from tests.cache.support import (
+    CLUSTER_PERMISSIONS,
+    DROP_PERMISSIONS,
+    LOOKUP_PERMISSIONS,
+    REPAIR_PERMISSIONS,
+    as_applier,
+    limit,
+    write,
+)
 
 from ddb_cache_sync import CacheError, CacheUnavailable, ConfigurationError, Outcome, connect
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.cache.contract import InspectableCache
 from ddb_cache_sync.cache.inspecting import inspectable_cache_of
+from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key
+from ddb_cache_sync.core.lookup_words import LastWord
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.testing import MemoryCache
 
@@ -24,7 +35,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync import Cache
     from ddb_cache_sync.local.embedded import EmbeddedCluster
 
-PERMISSIONS = {*REPAIR_PERMISSIONS, "+pexpireat", "+hset", "+hgetall"}
+PERMISSIONS = {*REPAIR_PERMISSIONS, *DROP_PERMISSIONS, *LOOKUP_PERMISSIONS, "+pexpireat", "+hgetall"}
 
 
 class Server:
@@ -153,12 +164,66 @@ def test_a_repair_writes_hashes_and_expiries_too(server: Server) -> None:
     assert missing is None
 
 
+def test_the_last_words_on_a_lookup_key_are_read(server: Server) -> None:
+    """Those of items that claim it, and of items that gave it up; of a key that has none, none."""
+    first, second = write("by:x", 5, b"k:1")._replace(owner="k:1"), write("by:x", 6, b"k:2")._replace(owner="k:2")
+    for word in (first, second, second._replace(version=write("by:x", 7).version, value=None)):
+        assert server.stream.apply([word]) == [Outcome.APPLIED]
+    found = server.cache.last_words([guard_key("by:x"), guard_key("by:y")])
+    assert found == [
+        {
+            "k:1": LastWord(str(first.version), claims=True),
+            "k:2": LastWord(str(write("by:x", 7).version), claims=False),
+        },
+        {},
+    ]
+
+
+def test_a_text_of_the_librarys_own_is_remembered(server: Server) -> None:
+    """The last one counts; it goes by itself one day."""
+    for text in (b"first", b"last"):
+        server.cache.remember("~v:~drift:{t}", text, 60)
+    assert server.get("~v:~drift:{t}") == b"last"
+
+
+def test_some_keys_are_found_each_once_and_no_others(server: Server) -> None:
+    """At most as many as are asked for; all, where there are no more."""
+    wanted = {f"u:{number}" for number in range(30)}
+    server.stream.apply([write(key, 1, b"v") for key in [*wanted, "other"]])
+    chance = random.Random(1)
+    for most in (5, 1000):
+        found = server.cache.some_keys("u:", most, chance)
+        assert len(found) == len(set(found)) == min(most, 30)
+        assert wanted.issuperset(found)
+    assert list(server.cache.some_keys("none", 5, chance)) == []
+
+
 def test_the_keys_that_begin_so_are_found_on_every_node_and_no_others(server: Server) -> None:
     """What means something in a pattern stands for itself."""
     wanted = [f"u*[a]\\:{number}" for number in range(30)]
     server.stream.apply([write(key, 1, b"v") for key in [*wanted, "u*[a]", "uxa\\:1", "other"]])
     found = [key for page in server.cache.keys_beginning("u*[a]\\:") for key in page]
     assert sorted(set(found)) == sorted(wanted)
+
+
+def test_a_key_is_dropped_with_its_guard_unless_the_guard_is_young(server: Server) -> None:
+    """Which shows that the stream keeps it still; nothing of another key is touched."""
+    server.stream.apply([write("k", 5, b"kept"), write("other", 5, b"kept")])
+    life = DEFAULT_GUARD_TTL_SECONDS * 1000
+    assert server.cache.drop([Drop("k", guard_key("k"), life - 60_000)]) == [Outcome.STALE]
+    assert (server.get("k"), server.guard("k") != "") == (b"kept", True)
+    assert server.cache.drop([Drop("k", guard_key("k"), life)]) == [Outcome.APPLIED]
+    assert (server.get("k"), server.guard("k")) == (None, "")
+    assert server.cache.drop([Drop("k", guard_key("k"), 0)]) == [Outcome.APPLIED]
+    assert (server.get("other"), server.guard("other") != "") == (b"kept", True)
+
+
+def test_a_lookup_key_is_dropped_whatever_its_guard_has_left(server: Server) -> None:
+    """It lives as long as an item claims the key."""
+    server.stream.apply([write("by:x", 5, b"k")._replace(owner="k")])
+    assert server.cache.drop([Drop("by:x", guard_key("by:x"), None)]) == [Outcome.APPLIED]
+    assert server.get("by:x") is None
+    assert [key for page in server.cache.keys_beginning("~v:") for key in page] == []
 
 
 @pytest.mark.servers

@@ -26,7 +26,8 @@ from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key, lease_key
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.local.embedded import embedded_cluster
-from ddb_cache_sync.sync.repair import RepairTarget, repair
+from ddb_cache_sync.sync.repair import repair
+from ddb_cache_sync.sync.repair_report import RepairTarget
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
 from ddb_cache_sync.testing import stream_record
 

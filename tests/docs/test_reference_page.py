@@ -47,7 +47,7 @@ from ddb_cache_sync.estimate import Bottleneck, Cost, Estimate, Way, Workload, d
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
 from ddb_cache_sync.sync.inspection import Inspection
 from ddb_cache_sync.sync.preview import Preview
-from ddb_cache_sync.sync.repair import Repaired, RepairTarget
+from ddb_cache_sync.sync.repair_report import Repaired, RepairTarget
 from ddb_cache_sync.sync.verify import VerifyOptions
 from ddb_cache_sync.sync.verify_report import Drifted, VerifyReport
 from ddb_cache_sync.table import descriptions, exports, items, scanning

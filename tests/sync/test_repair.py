@@ -12,7 +12,8 @@ from tests.sync.tables import TableClient
 from ddb_cache_sync import Image, KeyTemplate, Projection, Replicator, Version
 from ddb_cache_sync.core.comparison import Drift
 from ddb_cache_sync.core.guards import guard_key
-from ddb_cache_sync.sync.repair import RepairAction, Repaired, RepairTarget, repair
+from ddb_cache_sync.sync.repair import repair
+from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarget
 from ddb_cache_sync.testing import MemoryCache
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from ddb_cache_sync import (
     Expiry,
     JsonEncoding,
     KeyTemplate,
-    LookupKey,
     Projection,
     Replicator,
     Route,
@@ -185,14 +184,6 @@ def test_compressed_values_are_compared_expanded() -> None:
     assert pair.verify().consistent
 
 
-def test_lookup_keys_are_taken_for_no_orphans_and_not_checked() -> None:
-    """Which the report says."""
-    pair = Pair(Projection(KEYS, lookups=[LookupKey("users:by-name:{name}")]))
-    pair.put("1", name="a")
-    report = pair.verify()
-    assert (report.consistent, report.cached_keys, report.notes) == (True, 1, ("lookup keys are not checked",))
-
-
 def test_every_route_of_a_table_is_checked() -> None:
     """An item is expected under one key and under no other."""
     users = Projection(KeyTemplate("users:{id}"))
@@ -220,7 +211,37 @@ def test_a_sample_reads_part_of_the_table_and_says_how_sure_it_is() -> None:
     report = pair.verify(VerifyOptions(sample=200))
     assert 200 <= report.items < 400
     assert report.interval == (1 - 3 / report.keys, 1.0)
-    assert not report.orphans_searched
+    assert (report.orphans_searched, report.cached_keys) == (True, 200)
+    assert report.interval_orphaned == (0.0, 3 / 200)
+
+
+def test_a_sample_of_the_cache_tells_the_share_of_orphans_by_itself() -> None:
+    """Some keys of the cache are read back into their items; the share of the table's keys has nothing of it."""
+    pair = Pair(items=100)
+    for number in range(100):
+        pair.cache.values[f"users:nobody-{number}"] = b"{}"
+    report = pair.verify(VerifyOptions(sample=60))
+    assert report.cached_keys == 60
+    assert 10 < report.orphaned == report.unexplained < 50
+    assert report.share_orphaned == report.orphaned / 60
+    assert 0 < report.interval_orphaned[0] < 0.5 < report.interval_orphaned[1] < 1
+    assert (report.share_consistent, report.consistent) == (1.0, False)
+    without = pair.verify(VerifyOptions(sample=60, orphans=False))
+    assert (without.cached_keys, without.orphaned, without.orphans_searched) == (0, 0, False)
+
+
+def test_a_sample_never_reads_the_whole_table_for_a_key_that_does_not_tell_its_item() -> None:
+    """It is passed over."""
+    pair = Pair(Projection(KeyTemplate("users:{id}", max_bytes=80)), items=50)
+    pair.cache.values["users:%#" + "A" * 43] = b"{}"
+    report = pair.verify(VerifyOptions(sample=500))
+    assert (report.consistent, report.cached_keys) == (True, 50)
+    assert {segments for _, segments in pair.client.scans} == {2}
+
+
+def test_a_sample_can_be_a_share_of_the_items() -> None:
+    """By what the table says it has."""
+    assert 100 <= Pair(items=1000).verify(VerifyOptions(sample_share=0.1)).items < 200
 
 
 def test_the_interval_of_a_sample_is_wilsons() -> None:
@@ -269,7 +290,17 @@ def test_keys_can_be_hashed_in_the_report() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"looks": ()}, {"looks": (5, 1)}, {"looks": (0, 1)}, {"sample": 0}, {"segments": 0}, {"most_listed": -1}],
+    [
+        {"looks": ()},
+        {"looks": (5, 1)},
+        {"looks": (0, 1)},
+        {"sample": 0},
+        {"sample_share": 0},
+        {"sample_share": 1.1},
+        {"sample": 1, "sample_share": 1},
+        {"segments": 0},
+        {"most_listed": -1},
+    ],
 )
 def test_options_that_can_not_be_right_are_refused(options: Any) -> None:
     """When they are made."""

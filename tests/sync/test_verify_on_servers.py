@@ -21,7 +21,8 @@ from ddb_cache_sync.core.comparison import Drift
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.local.embedded import EmbeddedCluster, EmbeddedDynamoDB
 from ddb_cache_sync.local.event_source_mapping import EventSourceMapping, EventSourceMappingProperties
-from ddb_cache_sync.sync.repair import RepairTarget, repair
+from ddb_cache_sync.sync.repair import repair
+from ddb_cache_sync.sync.repair_report import RepairTarget
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
 from ddb_cache_sync.table.scanning import scan_segment
 

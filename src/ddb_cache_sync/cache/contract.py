@@ -1,10 +1,13 @@
 """What a replicator expects of a cache. Imports no redis, so that a model in memory can keep the same contract."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.fills import Claim, Claimed, Fill
+from ddb_cache_sync.core.lookup_words import LastWord
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.writes import Write
@@ -80,14 +83,20 @@ class ReadableCache(Protocol):
 
 
 @runtime_checkable
-class InspectableCache(ReadableCache, Protocol):
-    """What verify, repair and inspect need of a cache, besides reading it.
+class InspectableCache(Cache, ReadableCache, Protocol):
+    """What verify, repair, inspect and rebuild need of a cache, besides writing and reading it.
 
     Deadlines and errors are those of `ReadableCache`.
     """
 
     def versions(self, guards: Sequence[str], deadline: float | None = None) -> Sequence[str | CacheError]:
         """What each of these guards, given by key, holds; empty: there is none."""
+        ...
+
+    def last_words(
+        self, guards: Sequence[str], deadline: float | None = None
+    ) -> Sequence[Mapping[str, LastWord] | CacheError]:
+        """The last word of each item on the lookup keys beside these guards, by the item's own cache key."""
         ...
 
     def lifetimes_ms(self, keys: Sequence[str], deadline: float | None = None) -> Sequence[int | CacheError | None]:
@@ -105,8 +114,28 @@ class InspectableCache(ReadableCache, Protocol):
         """
         ...
 
+    def some_keys(self, beginning: str, most: int, chance: Random) -> Sequence[str]:
+        """Some keys that begin so, each once, about as many from each node, from a random place on; at most so many.
+
+        It may find fewer, where few begin so. Errors are those of `keys_beginning`.
+        """
+        ...
+
     def repair(self, repairs: Sequence[Repair], deadline: float | None = None) -> Sequence[WriteResult]:
         """Carry out each repair where its guard is still what was found. STALE: it has moved; nothing was written."""
+        ...
+
+    def drop(self, drops: Sequence[Drop], deadline: float | None = None) -> Sequence[WriteResult]:
+        """Delete each key with its guard. STALE: the guard is too young, and both were left alone."""
+        ...
+
+    def remember(self, key: str, value: bytes, seconds: int, deadline: float | None = None) -> None:
+        """Keep a text of the library's own under a key that is no cache key, for so long.
+
+        Raises:
+            CacheUnavailable: The cache can't be reached.
+            CacheError: The cache refuses us.
+        """
         ...
 
     def place_of(self, key: str) -> tuple[int | None, str]:

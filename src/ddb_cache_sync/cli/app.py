@@ -21,6 +21,9 @@ from ddb_cache_sync.cli.estimate import estimate
 from ddb_cache_sync.cli.inspect import inspect
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
 from ddb_cache_sync.cli.plain_help import PlainCommand, PlainGroup
+from ddb_cache_sync.cli.rebuild_drop import drop
+from ddb_cache_sync.cli.rebuild_fill import fill
+from ddb_cache_sync.cli.rebuild_verify import verify as verify_new_layout
 from ddb_cache_sync.cli.redrive import redrive
 from ddb_cache_sync.cli.repair import repair
 from ddb_cache_sync.cli.verify import verify
@@ -38,14 +41,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 config = typer.Typer(cls=PlainGroup, no_args_is_help=True)
+rebuild = typer.Typer(cls=PlainGroup, no_args_is_help=True)
 _COMMANDS: Final[Mapping[typer.Typer, Sequence[Callable[..., None]]]] = {
     app: (demo, apply, backfill, verify, repair, redrive, inspect, decode, doctor, estimate),
     config: (check, schema),
+    rebuild: (fill, verify_new_layout, drop),
 }
 for _group, _commands in _COMMANDS.items():
     for _command in _commands:
         _group.command(cls=PlainCommand)(_command)
 app.add_typer(config, name="config", help="Check a configuration file, or print its JSON schema.")
+app.add_typer(rebuild, name="rebuild", help="Move keys to a new layout: fill it, verify it, drop the old one.")
 
 
 def _show_version(wanted: bool) -> None:

@@ -64,6 +64,26 @@ EncodingOption: TypeAlias = Annotated[
 HashKeys: TypeAlias = Annotated[
     bool, typer.Option("--hash-keys", help="Show the beginning of each key's SHA-256 in its place.")
 ]
+Sample: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Read about N items only, or a share such as 1%, chosen at random, and as many keys of the cache. "
+        "Default: all.",
+        show_default=False,
+    ),
+]
+Looks: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="SECONDS",
+        help="When what differs is looked at again. The stream may lag as long as the last two are apart.",
+    ),
+]
+ReadCapacity: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="UNITS", help="Read capacity units a second. Default: full speed.", show_default=False),
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 

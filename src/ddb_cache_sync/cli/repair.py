@@ -25,8 +25,8 @@ from ddb_cache_sync.cli.options import (
     settings,
 )
 from ddb_cache_sync.errors import ConfigurationError
-from ddb_cache_sync.sync.repair import RepairAction, Repaired, RepairTarget, targets_of_report
 from ddb_cache_sync.sync.repair import repair as repair_keys
+from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarget, targets_of_report
 
 _LEFT = (RepairAction.MOVED, RepairAction.REFUSED)
 

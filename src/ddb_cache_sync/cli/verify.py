@@ -16,14 +16,17 @@ from ddb_cache_sync.cli.options import (
     EndpointUrl,
     HashKeys,
     KeyTemplateOption,
+    Looks,
+    ReadCapacity,
     RedisUrl,
     Region,
+    Sample,
     TableOption,
     settings,
 )
 from ddb_cache_sync.cli.working import working
 from ddb_cache_sync.errors import ConfigurationError
-from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions
+from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions, looks_of, sample_of
 from ddb_cache_sync.sync.verify import verify as compare
 from ddb_cache_sync.sync.verify_html import verify_html
 from ddb_cache_sync.sync.verify_report import VerifyReport, hashed
@@ -39,24 +42,12 @@ def verify(
     encoding: EncodingOption = None,
     endpoint_url: EndpointUrl = None,
     region: Region = None,
-    sample: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Read about N items only, chosen at random. Default: all.", show_default=False),
-    ] = None,
-    looks: Annotated[
-        str,
-        typer.Option(
-            metavar="SECONDS",
-            help="When what differs is looked at again. The stream may lag as long as the last two are apart.",
-        ),
-    ] = "1,5,30",
+    sample: Sample = None,
+    looks: Looks = "1,5,30",
     orphans: Annotated[
         bool, typer.Option("--orphans/--no-orphans", help="Read the cache for keys that no item explains.")
     ] = True,
-    read_capacity: Annotated[
-        float | None,
-        typer.Option(metavar="UNITS", help="Read capacity units a second. Default: full speed.", show_default=False),
-    ] = None,
+    read_capacity: ReadCapacity = None,
     segments: Annotated[int, typer.Option(help="In how many pieces the table is read, at the same time.")] = 4,
     listed: Annotated[
         int,
@@ -77,15 +68,17 @@ def verify(
     from ddb_cache_sync.table.clients import dynamodb_client  # noqa: PLC0415 - loads boto3
 
     chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
+    count, share = sample_of(sample)
     options = VerifyOptions(
-        sample,
-        _looks(looks),
+        count,
+        looks_of(looks),
         orphans,
         read_capacity,
         segments,
         guard_ttl_seconds=chosen.guard_ttl_seconds,
         most_listed=listed,
         stream_label_ms=chosen.stream_label_ms,
+        sample_share=share,
     )
     client = dynamodb_client(region, endpoint_url)
     with working() as told, chosen.client() as cache:
@@ -95,16 +88,9 @@ def verify(
     if as_json:
         print_json(report.to_json(hash_keys=hash_keys))
     else:
-        _show(report, hash_keys=hash_keys)
+        show(report, hash_keys=hash_keys)
     if not report.consistent:
         raise typer.Exit(EXIT_DRIFT)
-
-
-def _looks(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(each) for each in text.split(","))
-    except ValueError:
-        raise ConfigurationError("--looks is not a list of seconds", hint="Write --looks 1,5,30.") from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -114,16 +100,32 @@ def _write(path: Path, text: str) -> None:
         raise ConfigurationError(f"can't write {path}: {error.strerror}") from None
 
 
-def _show(report: VerifyReport, *, hash_keys: bool) -> None:
+def show(report: VerifyReport, *, hash_keys: bool) -> None:
+    """Show a report to a person."""
     low, high = report.interval
     share = f"{report.share_consistent:.4%} of {report.checked:,} keys"
     if report.sampled:
         share += f" (a sample; of all, with 95 % certainty, {low:.4%} to {high:.4%})"
+    orphans = f"{report.orphaned:,}"
+    if not report.orphans_searched:
+        orphans += " (not searched for)"
+    elif report.sampled:
+        low, high = report.interval_orphaned
+        orphans += f" (of a sample of the cache; of its keys, {low:.4%} to {high:.4%} are)"
     rows: list[tuple[Text | str, str]] = [
         (Text("consistent", "bold green") if report.consistent else Text("drift", "bold red"), share),
         ("missing", f"{report.missing:,}"),
         ("stale", f"{report.stale:,}"),
-        ("orphaned", f"{report.orphaned:,}" if report.orphans_searched else f"{report.orphaned:,} (not searched for)"),
+        ("orphaned", orphans),
+        *(
+            (f"lookup keys {kind}", f"{count:,}")
+            for kind, count in (
+                ("missing", report.lookups_missing),
+                ("stale", report.lookups_stale),
+                ("orphaned", report.lookups_orphaned),
+            )
+            if report.lookup_keys or count
+        ),
         ("in flight", f"{report.in_flight:,}"),
         ("left out", f"{report.left_out:,}"),
         ("failed", f"{report.failed:,}"),

@@ -18,12 +18,12 @@ from ddb_cache_sync.core.changes import ItemKey, Remove, Upsert
 from ddb_cache_sync.core.comparison import Drift, drift
 from ddb_cache_sync.core.encodings.compressed import Compressed
 from ddb_cache_sync.core.encodings.contract import StoredValue
-from ddb_cache_sync.core.keys import KeyTemplate, table_keys
+from ddb_cache_sync.core.keys import KeyTemplate
+from ddb_cache_sync.core.layouts import own_template, projections_of
 from ddb_cache_sync.core.projection import Projection, Router
-from ddb_cache_sync.core.routing import EntityRouter
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
-from ddb_cache_sync.errors import CacheSyncError, ConfigurationError
+from ddb_cache_sync.errors import CacheSyncError
 
 NO_VERSION: Final = Version.of(0, "0")
 
@@ -48,7 +48,7 @@ class Expected(NamedTuple):
         if self.expired or (found is None and self.may_be_missing):
             return None
         kind = drift(self.write.value, found)
-        same = kind is Drift.STALE and _expand_alike(self.projection, self.write.value, found)
+        same = kind is Drift.STALE and expand_alike(self.projection, self.write.value, found)
         return None if same else kind
 
 
@@ -69,25 +69,11 @@ class Known(NamedTuple):
         Raises:
             ConfigurationError: A router of one's own, which can't be asked.
         """
-        if isinstance(router, Projection):
-            found = [router]
-        elif isinstance(router, EntityRouter):
-            found = [route.projection for route in router.routes if route.table in (None, table)]
-        else:
-            raise ConfigurationError(
-                f"a {type(router).__name__} can't be asked for its projections",
-                hint="Give a Projection or an EntityRouter.",
-            )
-        return cls(table, key_names, key_types, list({id(each): each for each in found}.values()), router)
+        return cls(table, key_names, key_types, projections_of(router, table), router)
 
     def template_of(self, projection: Projection) -> KeyTemplate | None:
         """The key mapping as a template; None: it is a callable of one's own, or can't be written as one."""
-        if isinstance(projection.keys, KeyTemplate):
-            return projection.keys
-        odd = "table" in self.key_names or any(set("{}") & set(name) for name in self.key_names)
-        if projection.keys is not table_keys or odd:
-            return None
-        return KeyTemplate("{table}:" + ":".join(f"{{{name}}}" for name in sorted(self.key_names)))
+        return own_template(projection, self.key_names)
 
     def beginning_of(self, projection: Projection) -> str:
         """What every cache key of a projection begins with; empty: nothing is known of it."""
@@ -97,11 +83,14 @@ class Known(NamedTuple):
     def can_be(self, projection: Projection, key: str) -> bool:
         """Whether a cache key has the form of this projection's: lookup keys, for one, have not."""
         template = self.template_of(projection)
-        return (
-            template is not None
-            and key.startswith(template.beginning_for(self.table))
-            and key.count(":") == template.colons
-        )
+        return template is not None and template.form_for(self.table).fullmatch(key) is not None
+
+    def lookup_of(self, key: str) -> Projection | None:
+        """A projection one of whose lookup keys a key can be, by its form; None: it can be none."""
+        for projection in self.projections:
+            if any(lookup.form_for(self.table).fullmatch(key) for lookup in projection.lookups):
+                return projection
+        return None
 
     def item_key(self, key: str) -> tuple[Projection, ItemKey] | None:
         """The primary key that a cache key was made of; None: it can't be told."""
@@ -172,7 +161,8 @@ def _may_be_missing(projection: Projection) -> bool:
     return projection.mode != "replicate" or projection.has_fixed_lifetime
 
 
-def _expand_alike(projection: Projection, expected: StoredValue | None, found: StoredValue | None) -> bool:
+def expand_alike(projection: Projection, expected: StoredValue | None, found: StoredValue | None) -> bool:
+    """Whether two compressed values expand to the same."""
     encoding = projection.encoding
     if not isinstance(encoding, Compressed) or expected is None or found is None:
         return False

@@ -12,6 +12,7 @@ Rules:
 
 from typing import NamedTuple
 
+from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
 
 
@@ -22,6 +23,9 @@ class Repair(NamedTuple):
     """What the key should hold; its version is not used."""
     found: str
     """What the guard held before the item was read; empty: there was none."""
+    leaves: Version | None = None
+    """The version that the guard is to hold, where another guard of the same item had it before the item was read.
+    None: what was found, with a suffix (rule 2)."""
 
     @property
     def key(self) -> str:
@@ -31,7 +35,7 @@ class Repair(NamedTuple):
     @property
     def left(self) -> str:
         """What the guard holds after it; empty: there is none."""
-        return repaired(self.found)
+        return repaired(self.found) if self.leaves is None else self.leaves
 
 
 def repaired(version: str) -> str:

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -29,6 +30,8 @@ _ALWAYS_ESCAPED: Final = r"%{}:\x00-\x1f\x7f"
 _SEPARATOR: Final = re.compile(r"[{}:\x00-\x1f\x7f]").match  # of these, a % is what an escape begins with
 _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 _UNESCAPABLE: Final = frozenset("0123456789ABCDEFabcdef%")  # what an escape is itself made of
+_VALUE: Final = r"(?:%#[0-9A-Za-z_-]{43}|(?:%[0-9A-F]{2}|[^%{}:\x00-\x1f\x7f])+)"
+"""What a value can be in a text, by rules 1 and 4."""
 
 
 Escape: TypeAlias = Callable[[str], str]
@@ -76,23 +79,33 @@ class Template:
         """What every text begins with; empty where a value comes first."""
         return self._literals[0]
 
-    def apart_from(self, other: "Template") -> bool:
+    @property
+    def names_table(self) -> bool:
+        """Whether texts have the table's name in them."""
+        return "table" in self._names
+
+    @property
+    def has_hash_tag(self) -> bool:
+        """Whether texts have a hash tag of their own."""
+        return any("{" in literal for literal in self._literals)
+
+    def apart_from(self, other: "Template", table: str | None = None, other_table: str | None = None) -> bool:
         """Whether no text of this template can be one of the other, whatever the values are; False: it can't be told.
 
         No value has one of the characters that are always escaped. So they part every text of a template in the same
         places, and two texts are the same only if all parts are.
+
+        Args:
+            other: The other template.
+            table: The name of the table that both are for. None: any tables, not even the same.
+            other_table: That of the other, where it is for another table. None: the same.
         """
-        mine, theirs = _parts(self._literals), _parts(other._literals)  # noqa: SLF001 - of the same class
+        mine, theirs = _parts(self._literals_for(table)), _parts(other._literals_for(other_table or table))  # noqa: SLF001 - of the same class
         return len(mine) != len(theirs) or not all(map(_Part.may_be, mine, theirs))
 
     def beginning_for(self, table: str) -> str:
         """What every text begins with for this table."""
-        found = self._literals[0]
-        for name, literal in zip(self._names, self._literals[1:], strict=True):
-            if name != "table":
-                break
-            found += self._escape(table) + literal
-        return found
+        return self._literals_for(table)[0]
 
     def values_of(self, text: str) -> dict[str, str] | None:
         """The values of a text, unescaped, by name; None: it has another form, or was shortened.
@@ -109,16 +122,27 @@ class Template:
         except UnicodeDecodeError:
             return None
 
-    @property
-    def colons(self) -> int:
-        """How many colons every text has, since no value has any."""
-        return sum(text.count(":") for text in self._literals)
+    def form_for(self, table: str) -> re.Pattern[str]:
+        """The form that every text for this table has, the shortened ones too, from its beginning to its end."""
+        return _form(*self._literals_for(table))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.template!r})"
 
     def __str__(self) -> str:
         return f"template {self.template!r}"
+
+    def _literals_for(self, table: str | None) -> Sequence[str]:
+        """The literals, the table's name put into them; None: it is one of the values."""
+        if table is None or not self.names_table:
+            return self._literals
+        found = [self._literals[0]]
+        for name, literal in zip(self._names, self._literals[1:], strict=True):
+            if name == "table":
+                found[-1] += self._escape(table) + literal
+            else:
+                found.append(literal)
+        return found
 
     def text(self, table: str, wire: Mapping[str, Any]) -> str:
         """The text for these attributes, in DynamoDB JSON.
@@ -135,6 +159,11 @@ class Template:
             for place in self._tagged:
                 values[place] = _short(values[place])
         return join(self._literals, values, self.max_bytes)
+
+
+@lru_cache(maxsize=64)
+def _form(*literals: str) -> re.Pattern[str]:
+    return re.compile(_VALUE.join(map(re.escape, literals)))
 
 
 class _Part(NamedTuple):

@@ -112,7 +112,7 @@ def prepare_backfill(
 
     chosen = options or BackfillOptions()
     stopping = threading.Event()
-    limiter = _limiter(chosen, stopping)
+    limiter = limiter_of(chosen, stopping)
     described = table_description(client, table)
     segments = chosen.segments or DEFAULT_SEGMENTS
     source: ItemSource
@@ -191,7 +191,7 @@ def check_can_be_right(
         )
 
 
-def _limiter(options: BackfillOptions, stopping: threading.Event) -> CapacityLimiter | None:
+def limiter_of(options: BackfillOptions, stopping: threading.Event) -> CapacityLimiter | None:
     """How fast to read; a stop ends its waits."""
     from ddb_cache_sync.table.capacity import CapacityLimiter  # noqa: PLC0415 - its package is the table's
 

@@ -7,27 +7,24 @@ Rules:
 2. A key that agrees with its item already is left alone, guard and all. So a repair can be done again.
 3. From reading the guard to writing passes no more than a minute: else a guard could have come and gone.
 4. In the modes `invalidate` and `refresh` a key that may be missing is not filled; a stale one is put right.
+5. Lookup keys have rules of their own: `lookup_repair`.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import orjson
-
 from ddb_cache_sync.cache.inspecting import inspectable_cache_of
-from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import ItemKey, Remove, Upsert
 from ddb_cache_sync.core.expectations import NO_VERSION, Expected, Known, expected_at
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.outcomes import APPLIED
 from ddb_cache_sync.core.repairs import Repair
-from ddb_cache_sync.core.versions import Version
-from ddb_cache_sync.errors import CacheError, CacheSyncError, ConfigurationError, RecordError
-from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, Sides
+from ddb_cache_sync.errors import CacheError, CacheSyncError, RecordError
+from ddb_cache_sync.sync.lookup_repair import MOST_SECONDS, LookupRepairs
+from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarget
+from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, Sides, is_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,82 +32,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from ddb_cache_sync.cache.filling import Readable
+    from ddb_cache_sync.core.attribute_values import Image
     from ddb_cache_sync.core.comparison import Drift
     from ddb_cache_sync.core.projection import Projection, Router
 
 _PAGE: Final = 100  # as many as one BatchGetItem takes
 _ATTEMPTS: Final = 5
-_MOST_SECONDS: Final = 60.0
-
-
-class RepairAction(StrEnum):
-    """What became of one key."""
-
-    WRITTEN = "written"
-    """The item's value was written, or would be."""
-    DELETED = "deleted"
-    """The key was deleted, or would be: no item has it."""
-    AGREES = "agrees"
-    """There was nothing to repair."""
-    MOVED = "moved"
-    """Changes kept being applied: the stream is at work on it."""
-    REFUSED = "refused"
-    """It can't be repaired."""
-
-
-class RepairTarget(NamedTuple):
-    """A key to be repaired."""
-
-    key: str
-    """The cache key."""
-    item: Image | None = None
-    """The item's primary key; None: it is read back from the cache key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """What became of one key; an audit line."""
-
-    key: str
-    action: RepairAction
-    drift: Drift | None = None
-    """How cache and table disagreed; None: they did not, or it is not known."""
-    guard_before: str | None = None
-    """What the guard held; empty: there was none; None: it was not looked at."""
-    guard_after: str | None = None
-    """What it holds, or would hold."""
-    applied: bool = False
-    """Whether anything was written or deleted: not in a dry run."""
-    reason: str | None = None
-    """Why it was refused; no contents."""
-
-
-def targets_of_report(report: bytes, table: str) -> list[RepairTarget]:
-    """The keys that a report of verify lists, as `verify --json` prints it.
-
-    Raises:
-        ConfigurationError: No such report, one of another table, or one whose keys are hashed.
-    """
-    try:
-        read = orjson.loads(report)
-        targets = [
-            RepairTarget(each["key"], None if each["item"] is None else Image(each["item"])) for each in read["drifts"]
-        ]
-        of, hashed = read["table"], read["keys_hashed"]
-    except (ValueError, TypeError, KeyError):
-        raise ConfigurationError("not a report of verify", hint="Give what verify --json printed.") from None
-    if of != table or hashed:
-        problem = "its keys are hashed" if hashed else "it is of another table"
-        raise ConfigurationError(f"the report can't be used: {problem}", hint="Verify this table without --hash-keys.")
-    return targets
-
-
-def _is_version(guard: str) -> bool:
-    try:
-        Version.parse(guard)
-    except ValueError:
-        return False
-    return True
 
 
 class _Planned(NamedTuple):
@@ -171,6 +98,7 @@ class Repairs:
         self._sides = sides
         self._monotonic = monotonic
         self._apply = apply
+        self._lookups = LookupRepairs(sides, monotonic, apply=apply)
 
     def run(self, targets: Iterable[RepairTarget]) -> Iterator[Repaired]:
         """See `repair`."""
@@ -196,17 +124,22 @@ class Repairs:
         """Repair so many keys."""
         done: dict[str, Repaired] = {}
         waiting: list[_Planned] = []
+        lookups: list[tuple[RepairTarget, Projection]] = []
         for target in targets:
             planned = self._planned(target)
-            if planned is None:
+            if planned is None and (lookup := self._sides.known.lookup_of(target.key)) is not None:
+                lookups.append((target, lookup))
+            elif planned is None:
                 reason = "the cache key does not tell its item: give the report of verify, which names it"
                 done[target.key] = Repaired(target.key, RepairAction.REFUSED, reason=reason)
             else:
                 waiting.append(planned)
         for _ in range(_ATTEMPTS):
             done |= {each.key: each for each in self._attempt(waiting)}
+            done |= {each.key: each for each in self._lookups.attempt(lookups)}
             waiting = [each for each in waiting if done[each.target.key].action is RepairAction.MOVED]
-            if not waiting:
+            lookups = [each for each in lookups if done[each[0].key].action is RepairAction.MOVED]
+            if not waiting and not lookups:
                 break
         for target in targets:
             yield done[target.key]
@@ -243,13 +176,13 @@ class Repairs:
             drift = right.drift(values[right.key])
             if drift is None:
                 yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
-            elif guard and not _is_version(guard):
+            elif guard and not is_version(guard):
                 yield Repaired(
                     right.key, RepairAction.REFUSED, drift, guard_before=guard, reason="its guard is no version"
                 )
             else:
                 wanted.append((Repair(right.write, guard), drift))
-        if self._apply and self._monotonic() - started > _MOST_SECONDS:
+        if self._apply and self._monotonic() - started > MOST_SECONDS:
             yield from (Repaired(each.key, RepairAction.MOVED, drift, each.found) for each, drift in wanted)
             return
         yield from self._written(wanted)

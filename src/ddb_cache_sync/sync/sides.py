@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import orjson
 
 from ddb_cache_sync.core.attribute_values import Image
+from ddb_cache_sync.core.changes import Upsert
 from ddb_cache_sync.core.encodings.dynamodb_json import DynamoDBJsonEncoding
+from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from ddb_cache_sync.cache.contract import InspectableCache
-    from ddb_cache_sync.core.changes import ItemKey, Upsert
+    from ddb_cache_sync.core.changes import ItemKey
     from ddb_cache_sync.core.encodings.contract import StoredValue
     from ddb_cache_sync.core.expectations import Expected, Known
+    from ddb_cache_sync.core.lookup_words import LastWord
     from ddb_cache_sync.core.projection import Router
     from ddb_cache_sync.table.capacity import CapacityLimiter
     from ddb_cache_sync.table.scanning import ScanPage
+
+OnProgress: TypeAlias = "Callable[[str, int, int], object]"
+"""Told what is being done, how much of it more is done, and about how much there is (0: not known)."""
 
 PATIENCE_SECONDS: Final = 60.0
 """How long a failing cache is tried again."""
@@ -85,6 +91,18 @@ class Sides(NamedTuple):
                 values[key] = UNREADABLE if isinstance(value, CacheError) else value
         return values
 
+    def strings(self, keys: Sequence[str]) -> dict[str, StoredValue | None]:
+        """What these keys hold, as lookup keys do."""
+        read = self.cache.read(keys, "string", time.monotonic() + PATIENCE_SECONDS)
+        return {
+            key: UNREADABLE if isinstance(value, CacheError) else value for key, value in zip(keys, read, strict=True)
+        }
+
+    def words(self, guards: Sequence[str]) -> list[Mapping[str, LastWord]]:
+        """The last words on the lookup keys beside these guards; none, where a guard is of another kind."""
+        read = self.cache.last_words(guards, time.monotonic() + PATIENCE_SECONDS)
+        return [{} if isinstance(words, CacheError) else words for words in read]
+
     def guards(self, guards: Sequence[str]) -> list[str]:
         """What these guards hold; empty: there is none."""
         read = self.cache.versions(guards, time.monotonic() + PATIENCE_SECONDS)
@@ -103,12 +121,37 @@ def state_of(item: Upsert | None, guard: str, value: StoredValue | None) -> byte
     Raises:
         RecordError: The item is malformed.
     """
-    stored = value if isinstance(value, bytes) else repr(sorted((value or {}).items())).encode()
-    whole = b"" if item is None else _WHOLE.encode(item.item)
+    return digest_of([bytes_of(item), guard.encode(), bytes_of(value)])
+
+
+def bytes_of(held: Upsert | StoredValue | None) -> bytes:
+    """An item, or a value, as bytes; empty for none.
+
+    Raises:
+        RecordError: The item is malformed.
+    """
+    if isinstance(held, Upsert):
+        return b"i" + _WHOLE.encode(held.item)
+    if isinstance(held, bytes):
+        return b"s" + held
+    return b"" if held is None else b"h" + repr(sorted(held.items())).encode()
+
+
+def digest_of(parts: Iterable[bytes]) -> bytes:
+    """Stands for these parts, in this order."""
     digest = hashlib.blake2b(digest_size=16)
-    for part in (whole, guard.encode(), b"" if value is None else b"=" + stored):
+    for part in parts:
         digest.update(b"%d:" % len(part) + part)
     return digest.digest()
+
+
+def is_version(guard: str) -> bool:
+    """Whether what a guard holds is a version; nobody else should have written it."""
+    try:
+        Version.parse(guard)
+    except ValueError:
+        return False
+    return True
 
 
 def key_text(key: ItemKey) -> str:

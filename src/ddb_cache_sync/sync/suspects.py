@@ -22,7 +22,8 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE seen (key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE suspects (
-    key TEXT PRIMARY KEY, item TEXT, projection INTEGER, kind TEXT, guard TEXT, state BLOB
+    key TEXT PRIMARY KEY, item TEXT, projection INTEGER, kind TEXT, guard TEXT, state BLOB,
+    lookup INTEGER, cached INTEGER
 ) WITHOUT ROWID;
 """
 
@@ -41,6 +42,10 @@ class Suspect(NamedTuple):
     """What the guard held then; empty: nothing, or it has not been looked at again."""
     state: bytes = b""
     """Stands for item, guard and value as they were then; empty: it has not been looked at again."""
+    lookup: bool = False
+    """It is a lookup key."""
+    cached: bool = False
+    """It was found in the cache, and not by an item."""
 
 
 class SuspectStore:
@@ -81,7 +86,9 @@ class SuspectStore:
 
     def suspect(self, suspects: Iterable[Suspect]) -> None:
         """Add suspects, or put them in the place of those of the same key."""
-        self._write("INSERT OR REPLACE INTO suspects VALUES (?, ?, ?, ?, ?, ?)", [tuple(each) for each in suspects])
+        self._write(
+            "INSERT OR REPLACE INTO suspects VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [tuple(each) for each in suspects]
+        )
 
     def give_item(self, found: Iterable[tuple[str, str, int]]) -> None:
         """Note the items of suspects: cache key, the item's key as JSON text, projection."""
@@ -96,7 +103,10 @@ class SuspectStore:
         """The suspects, page by page; those that have been given may be changed meanwhile."""
         last = ""
         while page := self._read("SELECT * FROM suspects WHERE key > ? ORDER BY key LIMIT ?", last, _PAGE):
-            yield [Suspect(row[0], row[1], row[2], Drift(row[3]), row[4], row[5]) for row in page]
+            yield [
+                Suspect(key, item, projection, Drift(kind), guard, state, bool(lookup), bool(cached))
+                for key, item, projection, kind, guard, state, lookup, cached in page
+            ]
             last = page[-1][0]
 
     def without_item(self, keys: Sequence[str]) -> set[str]:

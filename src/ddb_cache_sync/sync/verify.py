@@ -18,6 +18,7 @@ import random
 import time
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from ddb_cache_sync.cache.inspecting import inspectable_cache_of
@@ -25,9 +26,10 @@ from ddb_cache_sync.core.expectations import Known
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.versions import is_of_later_stream
 from ddb_cache_sync.errors import ConfigurationError
+from ddb_cache_sync.sync.orphans import Orphans
 from ddb_cache_sync.sync.sides import Sides
 from ddb_cache_sync.sync.suspects import SuspectStore
-from ddb_cache_sync.sync.verification import OnProgress, Verification
+from ddb_cache_sync.sync.verification import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from ddb_cache_sync.cache.filling import Readable
     from ddb_cache_sync.core.projection import Router
+    from ddb_cache_sync.sync.sides import OnProgress
     from ddb_cache_sync.sync.verify_report import VerifyReport
 
 DEFAULT_LOOKS: Final = (1.0, 5.0, 30.0)
@@ -53,7 +56,7 @@ class VerifyOptions:
     """
 
     sample: int | None = None
-    """Read about so many items only, of segments chosen at random; orphans are not looked for then. None: all."""
+    """Read about so many items only, of segments chosen at random, and as many keys of the cache. None: all."""
     looks: Sequence[float] = DEFAULT_LOOKS
     """When suspects are looked at again, seconds after the table was read, in rising order."""
     orphans: bool = True
@@ -68,6 +71,8 @@ class VerifyOptions:
     """How many of the keys that drifted the report names."""
     stream_label_ms: int | None = None
     """The replicator's creation time in place of that of the table's stream, epoch milliseconds; None: the stream's."""
+    sample_share: float | None = None
+    """Read about this share of the items, 0 to 1, in the place of a number. None: the number decides."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -76,10 +81,46 @@ class VerifyOptions:
             raise ConfigurationError("looks that are not in rising order", hint="Write seconds, such as 1,5,30.")
         if self.sample is not None and self.sample < 1:
             raise ConfigurationError("a sample of no items", hint="Some thousand items tell most of it.")
+        if self.sample_share is not None and (self.sample is not None or not 0 < self.sample_share <= 1):
+            raise ConfigurationError(
+                "a sample that is no share of the items", hint="Give a share above 0 and up to 1, and no number."
+            )
         if not 1 <= self.segments <= _MOST_SEGMENTS:
             raise ConfigurationError(f"{self.segments} segments", hint=f"Take 1 to {_MOST_SEGMENTS}.")
         if self.most_listed < 0:
             raise ConfigurationError("a list of less than no keys")
+
+    def wanted(self, item_count: int) -> int | None:
+        """About how many items of so many a sample has; None: it is no sample."""
+        return self.sample if self.sample_share is None else max(1, ceil(self.sample_share * item_count))
+
+
+def looks_of(text: str) -> tuple[float, ...]:
+    """The times of looks written as `1,5,30`, seconds.
+
+    Raises:
+        ConfigurationError: It is no list of numbers.
+    """
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError:
+        raise ConfigurationError("the looks are no list of seconds", hint="Write seconds, such as 1,5,30.") from None
+
+
+def sample_of(text: str | None) -> tuple[int | None, float | None]:
+    """The number of items, or else their share, of a sample written as `1000` or `1%`; None: it is none.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    try:
+        if text is None:
+            return None, None
+        return (None, float(text[:-1]) / 100) if text.endswith("%") else (int(text), None)
+    except ValueError:
+        raise ConfigurationError(
+            "the sample is neither a number of items nor a share", hint="Write 1000, or 1%, for instance."
+        ) from None
 
 
 def verify(
@@ -122,24 +163,27 @@ def verify(
     limiter = None if chosen.read_capacity is None else CapacityLimiter(chosen.read_capacity)
     sides = Sides(inspectable_cache_of(cache), router, client, known, clock, limiter)
     started_at, started = clock(), time.monotonic()
-    orphans = chosen.orphans and chosen.sample is None
+    wanted = chosen.wanted(described.item_count)
+    lot = chance or random.Random()  # noqa: S311 - no secret
     with SuspectStore() as store:
-        run = Verification(sides, store, on_progress)
-        if orphans:
-            run.see_cache()
-        if chosen.sample is None:
-            run.compare(described, [(number, chosen.segments) for number in range(chosen.segments)])
+        run, orphans = Verification(sides, store, on_progress), Orphans(sides, store, on_progress)
+        if wanted is not None:
+            if chosen.orphans:
+                orphans.see_some(wanted, lot)
+            run.compare_sample(described, wanted, lot)
         else:
-            run.compare_sample(described, chosen.sample, chance or random.Random())  # noqa: S311 - no secret
-        run.suspect_unexplained()
+            if chosen.orphans:
+                orphans.see()
+            run.compare(described, [(number, chosen.segments) for number in range(chosen.segments)])
+            orphans.suspect_unexplained()
         run.look_again(chosen.looks, sleep)
-        report = run.report(chosen.most_listed, chosen.guard_ttl_seconds)
+        report = run.report(chosen.most_listed, chosen.guard_ttl_seconds, orphans)
     label_ms = chosen.stream_label_ms if chosen.stream_label_ms is not None else described.stream_label_ms
     return replace(
         report,
         notes=(*report.notes, *_notes(report, label_ms)),
-        sampled=chosen.sample is not None,
-        orphans_searched=orphans,
+        sampled=wanted is not None,
+        orphans_searched=chosen.orphans,
         started_at=started_at,
         seconds=round(time.monotonic() - started, 3),
     )

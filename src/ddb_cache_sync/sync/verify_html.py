@@ -37,10 +37,18 @@ def verify_html(report: VerifyReport, *, hash_keys: bool = False) -> str:
     low, high = report.interval
     verdict = "good" if report.consistent else "bad"
     sure = f"<p>A sample: of all keys, with 95 % certainty, {low:.4%} to {high:.4%}.</p>" if report.sampled else ""
-    most = max([report.missing, report.stale, report.orphaned, 1])
+    counts = {
+        "missing": report.missing,
+        "stale": report.stale,
+        "orphaned": report.orphaned,
+        "lookup keys missing": report.lookups_missing,
+        "lookup keys stale": report.lookups_stale,
+        "lookup keys orphaned": report.lookups_orphaned,
+    }
+    most = max(1, *counts.values())
     kinds = [
         (kind, f"{count:,}", f'<span class="bar" style="width: {count / most * 20:.2f}rem"></span>')
-        for kind, count in (("missing", report.missing), ("stale", report.stale), ("orphaned", report.orphaned))
+        for kind, count in counts.items()
     ]
     others = [("in flight", report.in_flight), ("left out", report.left_out), ("failed", report.failed)]
     known = [each.changed_at for each in report.drifts if each.changed_at is not None]

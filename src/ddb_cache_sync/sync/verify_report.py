@@ -3,9 +3,11 @@
 Rules:
 
 1. What is checked is every cache key that should hold a value, and every one that holds a value and should not.
-2. Of a sample the share is an estimate, with Wilson's interval at 95 %; where nothing was wrong, the rule of three: at
+2. A sample is two: of the table's items, and of the cache's keys. The share that is right is that of the keys of these
+   items; keys of the cache that no item explains are a share of the others, by themselves.
+3. Of a sample a share is an estimate, with Wilson's interval at 95 %; where nothing was wrong, the rule of three: at
    most 3/n of the keys are, as sure. Both take the drift of one item to say nothing of the next one's.
-3. Only drift that was seen unmoved by two looks counts as wrong; what kept moving is in flight.
+4. Only drift that was seen unmoved by two looks counts as wrong; what kept moving is in flight.
 """
 
 import hashlib
@@ -33,7 +35,9 @@ class Drifted:
     """What the guard holds; empty: there is none."""
     changed_at: float | None = None
     """When a change was last applied to the key, epoch seconds, by what its guard has left of its life; None:
-    not known."""
+    not known, or a lookup key."""
+    lookup: bool = False
+    """It is a lookup key; its item is one that claims it, or did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,20 @@ class VerifyReport:
     items: int = 0
     """Items read."""
     keys: int = 0
-    """Cache keys that should hold a value."""
+    """Cache keys that should hold a value, lookup keys left out."""
+    lookup_keys: int = 0
+    """Lookup keys that should lead to an item."""
     cached_keys: int = 0
-    """Keys found in the cache while orphans were looked for."""
+    """Keys found in the cache while orphans were looked for, lookup keys among them."""
     missing: int = 0
     stale: int = 0
     orphaned: int = 0
+    lookups_missing: int = 0
+    lookups_stale: int = 0
+    """Lookup keys that lead to another item than one that has the value, or hold what is no item."""
+    lookups_orphaned: int = 0
+    unexplained: int = 0
+    """Those of the orphaned keys, lookup keys among them, that were found in the cache."""
     in_flight: int = 0
     """Keys that differed and kept moving: the stream is at work on them."""
     left_out: int = 0
@@ -72,13 +84,14 @@ class VerifyReport:
 
     @property
     def drift(self) -> int:
-        """How many keys drifted."""
-        return self.missing + self.stale + self.orphaned
+        """How many keys drifted, lookup keys among them."""
+        own = self.missing + self.stale + self.orphaned
+        return own + self.lookups_missing + self.lookups_stale + self.lookups_orphaned
 
     @property
     def checked(self) -> int:
-        """How many keys were checked (rule 1)."""
-        return self.keys + self.orphaned
+        """How many keys were checked (rules 1 and 2)."""
+        return self.keys + self.lookup_keys + self.orphaned + self.lookups_orphaned - self._apart
 
     @property
     def consistent(self) -> bool:
@@ -88,15 +101,32 @@ class VerifyReport:
     @property
     def share_consistent(self) -> float:
         """The share of the keys checked that is right, 0 to 1; 1 where there are none."""
-        return 1.0 if not self.checked else 1 - self.drift / self.checked
+        return 1.0 if not self.checked else 1 - (self.drift - self._apart) / self.checked
 
     @property
     def interval(self) -> tuple[float, float]:
         """Where the share of the whole table lies, with 95 % certainty; of a whole table the share itself, twice."""
         if not self.sampled:
             return self.share_consistent, self.share_consistent
-        low, high = wilson_interval(self.drift, self.checked)
+        low, high = wilson_interval(self.drift - self._apart, self.checked)
         return 1 - high, 1 - low
+
+    @property
+    def share_orphaned(self) -> float:
+        """The share of the keys found in the cache that no item explains, 0 to 1."""
+        return self.unexplained / self.cached_keys if self.cached_keys else 0.0
+
+    @property
+    def interval_orphaned(self) -> tuple[float, float]:
+        """Where that share lies in the whole cache, with 95 % certainty; of a whole table the share itself, twice."""
+        if not self.sampled:
+            return self.share_orphaned, self.share_orphaned
+        return wilson_interval(self.unexplained, self.cached_keys)
+
+    @property
+    def _apart(self) -> int:
+        """The orphans that are a sample by themselves."""
+        return self.unexplained if self.sampled else 0
 
     def to_json(self, *, hash_keys: bool = False) -> dict[str, Any]:
         """As one object of plain values.
@@ -111,6 +141,8 @@ class VerifyReport:
             "consistent": self.consistent,
             "share_consistent": self.share_consistent,
             "interval": list(self.interval),
+            "share_orphaned": self.share_orphaned,
+            "interval_orphaned": list(self.interval_orphaned),
             "keys_hashed": hash_keys,
         }
         if hash_keys:

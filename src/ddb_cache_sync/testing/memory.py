@@ -4,11 +4,15 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from ddb_cache_sync.cache.contract import ReadResult, WriteResult
 from ddb_cache_sync.cache.scripts import MOST_CLAIMS, MOST_WORDS
+from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.fills import Claim, Claimed, ClaimState, Fill
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.lookup_words import LastWord
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.versions import Version
@@ -68,14 +72,40 @@ class MemoryCache:
         """See `InspectableCache.versions`."""
         return [str(self.guards.get(guard, "")) for guard in guards]
 
+    def last_words(
+        self,
+        guards: Sequence[str],
+        deadline: float | None = None,  # noqa: ARG002
+    ) -> Sequence[Mapping[str, LastWord] | CacheError]:
+        """See `InspectableCache.last_words`."""
+        return [
+            {
+                owner: LastWord(word.version, word.value is not None, word.expires_at_ms)
+                for owner, word in self.words.get(guard, {}).items()
+            }
+            for guard in guards
+        ]
+
     def lifetimes_ms(self, keys: Sequence[str], deadline: float | None = None) -> Sequence[int | CacheError | None]:  # noqa: ARG002
-        """See `InspectableCache.lifetimes_ms`; guards have none here."""
+        """See `InspectableCache.lifetimes_ms`; a guard has all of its life left, since none of it passes here."""
         now_ms = int(time.time() * 1000)
-        return [max(0, self.expires_at_ms[key] - now_ms) if key in self.expires_at_ms else None for key in keys]
+        guards = dict.fromkeys(self.guards, DEFAULT_GUARD_TTL_SECONDS * 1000)
+        return [
+            max(0, self.expires_at_ms[key] - now_ms) if key in self.expires_at_ms else guards.get(key) for key in keys
+        ]
 
     def keys_beginning(self, beginning: str) -> Iterator[Sequence[str]]:
         """See `InspectableCache.keys_beginning`."""
-        yield [key for key in self.values if key.startswith(beginning)]
+        yield [key for key in (*self.values, *self.guards, *self.words) if key.startswith(beginning)]
+
+    def some_keys(self, beginning: str, most: int, chance: Random) -> Sequence[str]:
+        """See `InspectableCache.some_keys`."""
+        found = [key for page in self.keys_beginning(beginning) for key in page]
+        return chance.sample(found, min(most, len(found)))
+
+    def remember(self, key: str, value: bytes, seconds: int, deadline: float | None = None) -> None:  # noqa: ARG002
+        """See `InspectableCache.remember`."""
+        self.values[key] = value
 
     def place_of(self, key: str) -> tuple[int | None, str]:  # noqa: ARG002
         """See `InspectableCache.place_of`."""
@@ -84,6 +114,20 @@ class MemoryCache:
     def repair(self, repairs: Sequence[Repair], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
         """See `InspectableCache.repair`."""
         return [self._repair(each) for each in repairs]
+
+    def drop(self, drops: Sequence[Drop], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
+        """See `InspectableCache.drop`."""
+        return [self._drop(each) for each in drops]
+
+    def _drop(self, drop: Drop) -> WriteResult:
+        [left] = self.lifetimes_ms([drop.guard])
+        if drop.most_left_ms is not None and isinstance(left, int) and left > drop.most_left_ms:
+            return STALE
+        self.guards.pop(drop.guard, None)
+        self.words.pop(drop.guard, None)
+        self.values.pop(drop.key, None)
+        self.expires_at_ms.pop(drop.key, None)
+        return APPLIED
 
     def _repair(self, repair: Repair) -> WriteResult:
         guard = repair.write.guard

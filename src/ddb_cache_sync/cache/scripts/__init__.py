@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import NamedTuple, Self, TypeAlias
 
+from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.fills import Claim, Fill
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.writes import Write
@@ -44,6 +45,7 @@ LOOKUPS = Script.read("lookups")
 CLAIM = Script.read("claim")
 FILL_UNMOVED = Script.read("put", "fill_unmoved")
 REPAIR = Script.read("put", "repair")
+DROP = Script.read("drop")
 
 MOST_CLAIMS = 64
 """How many items may claim one lookup key at once: an attribute that so many share is no key."""
@@ -118,6 +120,16 @@ def repair_command(repairs: Iterable[Repair], guard_ttl_seconds: int) -> Command
         arguments += (repair.found, repair.left)
         _add_put(arguments, repair.write)
     return REPAIR.call(keys, arguments)
+
+
+def drop_command(drops: Iterable[Drop]) -> Command:
+    """Delete each key with its guard, unless that is young. Answers the positions, from 1, of the others."""
+    keys: list[str] = []
+    arguments: Arguments = []
+    for drop in drops:
+        keys += (drop.guard, drop.key)
+        arguments.append("" if drop.most_left_ms is None else str(drop.most_left_ms))
+    return DROP.call(keys, arguments)
 
 
 def _add_put(arguments: Arguments, write: Write) -> None:

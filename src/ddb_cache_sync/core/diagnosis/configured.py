@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from ddb_cache_sync.core.diagnosis.findings import Known, Unknown
+from ddb_cache_sync.core.layouts import BothLayouts
 from ddb_cache_sync.core.projection import Projection, Router
 from ddb_cache_sync.core.routing import EntityRouter
 
@@ -25,4 +26,9 @@ def configured_for(router: Router, table: str) -> Known[tuple[Configured, ...]]:
             for place, route in enumerate(router.routes)
             if route.table in (None, table)
         )
+    if isinstance(router, BothLayouts):
+        old, new = configured_for(router.old, table), configured_for(router.new, table)
+        if isinstance(old, Unknown) or isinstance(new, Unknown):
+            return old if isinstance(old, Unknown) else new
+        return (*old, *(Configured(f"new layout {each.name}".rstrip(), each.projection) for each in new))
     return Unknown(f"a {type(router).__name__} does not tell its projections", "Give each of its projections in turn.")

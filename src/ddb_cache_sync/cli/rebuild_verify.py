@@ -1,0 +1,61 @@
+"""`ddb-cache-sync rebuild verify`: whether the new layout holds what the table holds."""
+
+import typer
+
+from ddb_cache_sync.cli.console import messages, print_json, print_line
+from ddb_cache_sync.cli.options import (
+    EXIT_DRIFT,
+    AsJson,
+    ConfigOption,
+    EncodingOption,
+    EndpointUrl,
+    HashKeys,
+    KeyTemplateOption,
+    Looks,
+    ReadCapacity,
+    RedisUrl,
+    Region,
+    Sample,
+    TableOption,
+)
+from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
+from ddb_cache_sync.cli.verify import show
+from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.sync.verify import VerifyOptions, looks_of, sample_of
+
+
+def verify(
+    table: TableOption,
+    config: ConfigOption = None,
+    new_layout: NewLayout = None,
+    redis_url: RedisUrl = None,
+    key_template: KeyTemplateOption = None,
+    encoding: EncodingOption = None,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    sample: Sample = None,
+    looks: Looks = "1,5,30",
+    read_capacity: ReadCapacity = None,
+    hash_keys: HashKeys = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the table with the new layout, both ways, as `verify` does.
+
+    Exit code 0: consistent, so readers can switch; 3: drift found.
+    """
+    count, share = sample_of(sample)
+    options = VerifyOptions(count, looks_of(looks), read_capacity=read_capacity, sample_share=share)
+    given = {"config": config, "new_layout": new_layout, "redis_url": redis_url}
+    with (
+        working() as told,
+        rebuilding(table, region, endpoint_url, **given, key_template=key_template, encoding=encoding) as (it, _),
+    ):
+        report = it.verify(options, on_progress=told)
+    if as_json:
+        print_json(report.to_json(hash_keys=hash_keys))
+    else:
+        show(report, hash_keys=hash_keys)
+    if not report.consistent:
+        print_line(messages(), "next: put it right with ddb-cache-sync repair --config and the new layout's file")
+        raise typer.Exit(EXIT_DRIFT)
+    print_line(messages(), "next: switch the readers, then the function, and then ddb-cache-sync rebuild drop")
