@@ -182,6 +182,7 @@ class FaultProxy:
         """End every connection."""
         with self._lock:
             sockets, self._open = self._open, []
+            self._frozen.clear()
         for each in sockets:
             _end(each)
 
@@ -266,6 +267,9 @@ class FaultProxy:
                 break
         _end(client)
         _end(server)
+        with self._lock:
+            self._open = [each for each in self._open if each is not client and each is not server]
+            self._frozen -= {client, server}
 
 
 def _end(each: socket.socket) -> None:
