@@ -46,6 +46,7 @@ _ANSWERS: Final = {
 PROXIED: Final = (*_WAYS, *_ANSWERS, Kind.THAWED_SOCKET, Kind.REFUSED)
 """What the proxies do."""
 _REMEMBERED: Final = 40
+_FEW: Final = 20  # too few records to fail half-way, or to spread over all nodes
 
 
 class JumpingClock:
@@ -65,21 +66,25 @@ class Delivery:
 
     Args:
         environments: What applies the events.
+        primaries: The ports of the nodes that are primaries now.
         counts: Where faults are counted.
         clock: The event source mapping's.
         seed: Of the run.
         mix: The share of the invocations that meet each fault.
         bisect: Whether the event source mapping splits a batch that failed.
         timeout_seconds: The function's time-out.
+        each: Faults that come first, in turn, until each of them has struck.
     """
 
     environments: Environments
+    primaries: Callable[[], Sequence[int]]
     counts: Counts
     clock: JumpingClock
     seed: str
     mix: Mapping[Kind, float]
     bisect: bool
     timeout_seconds: float
+    each: Sequence[Kind] = ()
     records: int = 0
     """How many were applied or found stale, those that came again included."""
     invocations: int = 0
@@ -102,7 +107,7 @@ class Delivery:
                 self.counts.add(Kind.STREAM_RECREATED)
             self.newest_arn = max(arn, self.newest_arn)
             chance = random.Random(f"{self.seed}:{first}:{len(records)}:{self.invocations % 7}")
-            kind = self._drawn(chance)
+            kind = self._drawn(chance, len(records))
             if chance.random() < 0.1:
                 self.past.append(orjson.dumps(records))
         if kind is None:
@@ -111,7 +116,12 @@ class Delivery:
             return self._through_proxy(kind, event, context, chance)
         return _FAULTS[kind](self, event, context, chance)
 
-    def _drawn(self, chance: random.Random) -> Kind | None:
+    def _drawn(self, chance: random.Random, length: int) -> Kind | None:
+        if length < _FEW:
+            return None
+        left = [kind for kind in self.each if not self.counts[kind]]
+        if left:
+            return left[self.invocations % len(left)]
         at = chance.random()
         for kind, share in self.mix.items():
             at -= share
@@ -227,27 +237,26 @@ class Delivery:
         return answer
 
     def _kill(self, event: Any, _context: Any, _chance: random.Random) -> Any:
-        """A process of its own applies the event, and is killed once a third of the commands came by."""
+        """A process of its own applies the event, and is killed when a part of its commands has gone through."""
         records = event["Records"]
-        keys = len({record["dynamodb"]["Keys"]["id"]["S"] for record in records})
         proxies = self.environments.proxies
         with self.environments.proxied_lock:
             proxies.clear()
+            for proxy in proxies.all:
+                proxy.let_through = len(records) // 10
             ports = ",".join(f"{port}:{proxy.port}" for port, proxy in proxies.by_port.items())
             arguments = [sys.executable, "-m", "tests.pipeline_faults.process", self.environments.url, ports]
-            with subprocess.Popen(arguments, stdin=subprocess.PIPE, cwd=_ROOT) as process:
+            with subprocess.Popen(arguments, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT) as process:
                 assert process.stdin is not None
                 process.stdin.write(orjson.dumps(event))
                 process.stdin.close()
-                while proxies.commands("EVALSHA") < keys / 3 and process.poll() is None:
-                    time.sleep(0.001)
+                while not any(proxy.held for proxy in proxies.all) and process.poll() is None:
+                    time.sleep(0.005)
                 os.kill(process.pid, signal.SIGKILL)
                 killed = process.wait() == -signal.SIGKILL
-            time.sleep(0.05)  # what it had sent comes by
-            went = proxies.commands("EVALSHA")
+            if killed and proxies.commands("EVALSHA") and any(proxy.held for proxy in proxies.all):
+                self.counts.add(Kind.KILLED)
             proxies.clear()
-        if killed and 0 < went < keys:
-            self.counts.add(Kind.KILLED)
         raise InjectedFault(Kind.KILLED.value)
 
     def _through_proxy(self, kind: Kind, event: Any, context: Any, chance: random.Random) -> Any:
@@ -255,25 +264,18 @@ class Delivery:
         early = chance.randrange(1, max(2, len(event["Records"]) // 20))
         with self.environments.proxied_lock:
             proxies.clear()
-            faults: list[Fault] = []
-            for proxy in proxies.all:  # which nodes are primaries changes
-                if kind in _ANSWERS:
-                    faults.append(proxy.answer(_ANSWERS[kind], first=early, times=3))
-                elif kind in _WAYS:
-                    faults.append(Fault(_WAYS[kind], seconds=0.2, first=early))
-                    proxy.put_in(faults[-1])
-            frozen = 0
-            before = sum(proxy.connections for proxy in proxies.all)
-            if kind is Kind.THAWED_SOCKET:
-                frozen = sum(proxy.freeze() for proxy in proxies.all)
-            if kind is Kind.REFUSED:
-                for proxy in proxies.all:
-                    proxy.cut()
-                    proxy.refuse = 2
+            proxy = proxies.by_port[chance.choice(self.primaries())]
+            fault = Fault(_WAYS.get(kind, Way.ANSWER), seconds=0.2, first=early)
+            if kind in _ANSWERS:
+                fault = proxy.answer(_ANSWERS[kind], first=early, times=3)
+            elif kind in _WAYS:
+                proxy.put_in(fault)
+            elif kind is Kind.REFUSED:
+                proxy.cut()
+                proxy.refuse = 2
+            frozen = proxy.freeze() if kind is Kind.THAWED_SOCKET else 0
             answer = apply_stream_event(event, self.environments.proxied.replicator, context=context)
-            fired = sum(fault.fired for fault in faults) + sum(proxy.refused for proxy in proxies.all)
-            if frozen and sum(proxy.connections for proxy in proxies.all) > before:
-                fired += 1
+            fired = fault.fired or proxy.refused or (frozen and proxy.connections)
             proxies.clear()
         self._done(event["Records"], answer)
         if fired:

@@ -75,7 +75,7 @@ class Environments:
         self.proxies = Proxies(cluster, self._stack)
         self.proxied_lock = threading.Lock()
         # Short, so that a reply that never comes holds nobody up; far above what the proxy takes.
-        self.proxied = self._environment(address_remap=self.proxies.remap, socket_timeout=0.7)
+        self.proxied = self._environment(address_remap=self.proxies.remap, socket_timeout=0.5)
 
     def __enter__(self) -> Self:
         return self

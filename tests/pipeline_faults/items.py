@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "users"
 ARN: Final = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{NAME}"
-KEYS: Final = KeyTemplate("u:{id}")
-PROJECTION: Final = Projection(KEYS)
+PROJECTION: Final = Projection(KeyTemplate("u:{id}"))
 
 # What an item holds beside its id and the number of its change: as boto3 has it, and as JSON. The names sort after
 # both of these.

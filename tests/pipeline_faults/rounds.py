@@ -62,6 +62,8 @@ class Plan:
     poison_share: float = 0.0
     mix: Mapping[Kind, float] = field(default_factory=dict)
     """The share of the invocations that meet each fault."""
+    each: Sequence[Kind] = ()
+    """Faults that invocations meet in turn, until each of them has struck; the round goes on until then."""
     servers: Sequence[Kind] = ()
     """The servers' faults, evenly spread."""
     split: bool = False
@@ -168,16 +170,19 @@ class Pipeline:
         self.items.removals = plan.removals
         lost = round_.run()
         self.items.busy = ()
-        self._compare(number, lost, frozenset(round_.filled))
+        self.compare(number, lost, frozenset(round_.filled))
         self.outcome.changes = self.items.changes - self.items.count
 
-    def _compare(self, number: int, lost: Sequence[Lost], filled: frozenset[int]) -> None:
+    def compare(self, number: int, lost: Sequence[Lost] = (), filled: frozenset[int] = frozenset()) -> None:
         """Look at every key; what a failover took is found and healed by verify and repair.
 
         Args:
             number: The round's.
             lost: The failovers. They may have taken what was written to their slots just before.
             filled: The keys that a backfill wrote in this round.
+
+        Raises:
+            DivergentError: A key is wrong that no failover took.
         """
         wrong = self.checker.divergent()
         self.outcome.compared += self.items.count
@@ -245,12 +250,14 @@ class _Round:
         past = pipeline._past
         self._delivery = Delivery(
             pipeline._environments,
+            pipeline.servers.primaries,
             self._counts,
             self._clock,
             seed,
             plan.mix,
             plan.bisect,
             _TIMEOUT_SECONDS,
+            plan.each,
         )
         if past is not None:
             self._delivery.past = past.past
@@ -268,8 +275,7 @@ class _Round:
                 racer.start()
             if plan.split:
                 self._until(0.3)
-                assert self._stream is not None
-                self._stream.split()
+                self._split()
             if plan.recreate:
                 self._until(0.6)
                 mappings.append(self._open(stack))
@@ -336,6 +342,15 @@ class _Round:
         while self._items.changes - self._begun_at < share * self._plan.records and not self._problems:
             time.sleep(0.002)
 
+    def _split(self) -> None:
+        """Split a shard of the stream, and wait until its children are read."""
+        stream = self._stream
+        assert stream is not None
+        stream.split()
+        ends = time.monotonic() + _DRAIN_SECONDS
+        while not stream.children_read and not self._problems and time.monotonic() < ends:
+            time.sleep(0.002)
+
     def _guarded(self, work: Any, *arguments: Any) -> None:
         try:
             work(*arguments)
@@ -346,10 +361,14 @@ class _Round:
         kinds = self._plan.servers
         for place, kind in enumerate(kinds, 1):
             self._until(place / (len(kinds) + 1))
+            self._pipeline.servers.settle()
             lost = FAULTS[kind](self._pipeline.servers, self._counts, random.Random(f"{self._seed}:{place}"))
             if lost is not None:
                 self._lost.append(lost)
         self._until(1)
+        ends = time.monotonic() + _DRAIN_SECONDS
+        while any(not self._counts[kind] for kind in self._plan.each) and time.monotonic() < ends:
+            time.sleep(0.01)
 
     def _expire_guards(self) -> Sequence[int]:
         """Before anything is under way."""

@@ -47,7 +47,7 @@ class NotSettledError(Exception):
 class Lost:
     """A failover that may have lost writes."""
 
-    slots: range | frozenset[int]
+    slots: frozenset[int]
     """Those of the primary that was taken over from."""
     since_change: int
     """The last change of the table before its replica fell behind."""
@@ -76,26 +76,24 @@ class Servers:
         for client in self._clients.values():
             client.close()
 
-    def shards(self, port: int | None = None) -> list[tuple[frozenset[int], int, list[int]]]:
-        """Slots, primary and replicas of each shard, as one node sees them."""
-        listed = ask(self.client(port or next(iter(self.nodes))), "CLUSTER", "SLOTS")
-        found: dict[int, tuple[set[int], list[int]]] = {}
-        for first, last, primary, *replicas in listed:
-            slots, _ = found.setdefault(primary[1], (set(), [replica[1] for replica in replicas]))
-            slots.update(range(first, last + 1))
-        return sorted((frozenset(slots), port, sorted(replicas)) for port, (slots, replicas) in found.items())
+    def owners(self, port: int | None = None) -> list[int]:
+        """The port of each slot's primary, as one node sees it; 0: nobody serves it."""
+        owners = [0] * 16_384
+        for first, last, primary, *_ in ask(self.client(port or next(iter(self.nodes))), "CLUSTER", "SLOTS"):
+            owners[first : last + 1] = [primary[1]] * (last + 1 - first)
+        return owners
 
     def primaries(self) -> list[int]:
-        """The ports of the primaries."""
-        return sorted(port for _, port, _ in self.shards())
+        """The ports of the primaries, by what each node says of itself."""
+        return sorted(port for port in self.nodes if self._role(port)["role"] == "master")
 
-    def owners(self) -> list[int]:
-        """The port of each slot's primary."""
-        owners = [0] * 16_384
-        for slots, port, _ in self.shards():
-            for slot in slots:
-                owners[slot] = port
-        return owners
+    def replicas_of(self, primary: int) -> list[int]:
+        """The ports of those that follow a primary, in step with it or not."""
+        return sorted(port for port in self.nodes if self._role(port).get("master_port") == primary)
+
+    def slots_of(self, primary: int) -> frozenset[int]:
+        """What a primary serves."""
+        return frozenset(slot for slot, owner in enumerate(self.owners(primary)) if owner == primary)
 
     def settle(self) -> None:
         """Wait until every node says the same, all slots are served, and all replicas follow.
@@ -109,19 +107,24 @@ class Servers:
                 raise NotSettledError(ask(self.client(next(iter(self.nodes))), "CLUSTER", "NODES").decode())
             time.sleep(0.02)
 
+    def _role(self, port: int) -> dict[str, Any]:
+        role: dict[str, Any] = self.client(port).info("replication")
+        return role
+
     def _is_settled(self) -> bool:
         try:
-            views = [self.shards(port) for port in self.nodes]
-            if any(view != views[0] for view in views) or sum(len(slots) for slots, _, _ in views[0]) != 16_384:
+            roles = {port: self._role(port) for port in self.nodes}
+            primaries = {port for port, role in roles.items() if role["role"] == "master"}
+            followed = [role["master_port"] for port, role in roles.items() if port not in primaries]
+            if {*followed} != primaries or len(followed) != len(primaries):
                 return False
-            replicas = [port for _, _, ports in views[0] for port in ports]
-            if len(replicas) + len(views[0]) != len(self.nodes):
+            if any(role["master_link_status"] != "up" for port, role in roles.items() if port not in primaries):
                 return False
-            up = all(
-                self.client(port).info("replication").get("master_link_status") == "up" for port in replicas
-            )
-            return up and all(
-                b"cluster_state:ok" in ask(self.client(port), "CLUSTER", "INFO") for port in self.nodes
+            views = [self.owners(port) for port in self.nodes]
+            return (
+                all(view == views[0] for view in views)
+                and {*views[0]} == primaries
+                and all(b"cluster_state:ok" in ask(self.client(port), "CLUSTER", "INFO") for port in self.nodes)
             )
         except redis.RedisError:
             return False
@@ -148,9 +151,9 @@ class Servers:
         return total / 2**20
 
     def slot_with_keys(self, slots: frozenset[int], chance: random.Random) -> tuple[int, list[int]]:
-        """A slot of these with several keys, and the keys."""
-        candidates = [slot for slot in sorted(slots) if len(self._keys_of_slot.get(slot, ())) > 1]
-        slot = chance.choice(candidates)
+        """A slot of these with keys, and the keys; with as many of them as any."""
+        counts = {slot: len(self._keys_of_slot.get(slot, ())) for slot in sorted(slots)}
+        slot = chance.choice([slot for slot, count in counts.items() if count == max(counts.values())])
         return slot, self._keys_of_slot[slot]
 
 
@@ -201,27 +204,30 @@ def _with_setting(
 
 
 def busy(servers: Servers, counts: Counts, chance: random.Random) -> None:
-    """A primary runs an endless script until it is killed."""
+    """A primary runs an endless script until it is killed; again, where nobody came by meanwhile."""
     port = chance.choice(servers.primaries())
     before = servers.errors("BUSY")
-
-    def block() -> None:
-        with redis.Redis(port=port, socket_timeout=30, protocol=2, retry=Retry(ConstantBackoff(0), 0)) as client:
+    for _ in range(10):
+        thread = threading.Thread(target=_block, args=(port,))
+        thread.start()
+        time.sleep(0.3)
+        while thread.is_alive():
             try:
-                client.eval("while true do end", 0)
+                servers.client(port).script_kill()
             except redis.RedisError:
-                return
+                time.sleep(0.01)
+            thread.join(0.05)
+        if servers.errors("BUSY") > before:
+            counts.add(Kind.BUSY)
+            return
 
-    thread = threading.Thread(target=block)
-    thread.start()
-    time.sleep(0.3)
-    while thread.is_alive():
+
+def _block(port: int) -> None:
+    with redis.Redis(port=port, socket_timeout=30, protocol=2, retry=Retry(ConstantBackoff(0), 0)) as client:
         try:
-            servers.client(port).script_kill()
+            client.eval("while true do end", 0)
         except redis.RedisError:
-            time.sleep(0.01)
-        thread.join(0.05)
-    _until_answered(servers, counts, Kind.BUSY, before)
+            return
 
 
 def stall(servers: Servers, counts: Counts, chance: random.Random) -> None:
@@ -249,8 +255,8 @@ def kill_connections(servers: Servers, counts: Counts, chance: random.Random) ->
 
 def clusterdown(servers: Servers, counts: Counts, chance: random.Random) -> None:
     """A primary misses a slot, and so serves none."""
-    slots, port, _ = chance.choice(servers.shards())
-    slot = chance.choice(sorted(slots))
+    port = chance.choice(servers.primaries())
+    slot = chance.choice(sorted(servers.slots_of(port)))
     client = servers.client(port)
     before = servers.errors("CLUSTERDOWN")
     ask(client, "CLUSTER", "DELSLOTS", slot)
@@ -277,14 +283,15 @@ def loading(servers: Servers, counts: Counts, chance: random.Random) -> None:
 
 def migrate(servers: Servers, counts: Counts, chance: random.Random) -> None:
     """A slot moves to another primary while its keys keep changing."""
-    (slots, source, _), (_, target, _), *others = chance.sample(servers.shards(), len(servers.shards()))
-    slot, keys = servers.slot_with_keys(slots, chance)
+    primaries = servers.primaries()
+    source, target, *others = chance.sample(primaries, len(primaries))
+    slot, keys = servers.slot_with_keys(servers.slots_of(source), chance)
     before = {kind: servers.errors(kind.value) for kind in (Kind.ASK, Kind.TRYAGAIN, Kind.MOVED)}
     items = servers.items
     removals = items.removals
-    items.busy, items.busy_share, items.removals = keys, 0.02, 0.5  # TRYAGAIN takes a guard without a value
+    items.busy, items.busy_share, items.removals = keys, 0.05, 0.5  # TRYAGAIN takes a guard without a value
     migration = Migration(
-        slot, servers.nodes[source], servers.nodes[target], [servers.nodes[port] for _, port, _ in others]
+        slot, servers.nodes[source], servers.nodes[target], [servers.nodes[port] for port in others]
     )
     try:
         migration.begin()
@@ -303,8 +310,8 @@ def migrate(servers: Servers, counts: Counts, chance: random.Random) -> None:
 
 def failover(servers: Servers, counts: Counts, chance: random.Random) -> None:
     """A replica takes over in agreement with its primary."""
-    _, _, replicas = chance.choice([shard for shard in servers.shards() if shard[2]])
-    replica = servers.client(replicas[0])
+    [replica_port] = servers.replicas_of(chance.choice(servers.primaries()))
+    replica = servers.client(replica_port)
     ask(replica, "CLUSTER", "FAILOVER")
     if seen(lambda: replica.info("replication")["role"] == "master"):
         counts.add(Kind.FAILOVER)
@@ -313,8 +320,10 @@ def failover(servers: Servers, counts: Counts, chance: random.Random) -> None:
 
 def failover_with_loss(servers: Servers, _: Counts, chance: random.Random) -> Lost | None:
     """A replica falls behind and takes over by force; whoever compares counts what is missing."""
-    slots, primary, replicas = chance.choice([shard for shard in servers.shards() if shard[2]])
-    replica = servers.client(replicas[0])
+    primary = chance.choice(servers.primaries())
+    slots = servers.slots_of(primary)
+    [replica_port] = servers.replicas_of(primary)
+    replica = servers.client(replica_port)
     since_change = servers.items.changes - 50_000  # far more than can be under way
     replica.config_set("masteruser", "nobody")
     replica.config_set("masterauth", "wrong")

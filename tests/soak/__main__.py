@@ -93,7 +93,7 @@ def soak(figures: Figures, *, minutes: float, applies: int, path: Path | None) -
     """Run rounds until the time is over, or so much has been applied, or a key diverges."""
     ends = time.monotonic() + 60 * minutes
     gc.freeze()
-    gc.set_threshold(50_000, 50, 100)  # events are trees of small objects, and none has a cycle
+    gc.set_threshold(50_000, 50, 1_000)  # events are trees of small objects; what has a cycle goes after each round
     with embedded_cluster(3, 3, config=CONFIG) as cluster:
         pipeline = Pipeline(cluster, figures.keys, figures.seed)
         recorder = Recorder(figures, pipeline, path)
@@ -104,6 +104,7 @@ def soak(figures: Figures, *, minutes: float, applies: int, path: Path | None) -
                 number = figures.rounds + 1
                 pipeline.run(number, drawn_plan(figures.seed, number, figures.records_per_round))
                 figures.rounds = number
+                gc.collect()
             figures.complete = True
         except DivergentError as error:
             figures.divergent += 1
