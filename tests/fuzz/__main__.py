@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 import traceback
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -41,10 +40,17 @@ def _too_long(*_: object) -> None:
 
 
 class Run:
-    """One run of the fuzzer."""
+    """One run of the fuzzer.
 
-    def __init__(self, seed: str, only: Sequence[str]) -> None:
+    Args:
+        seed: Makes the same inputs.
+        only: The targets. Empty: all.
+        timed: Whether to break off an input that takes too long, by an alarm; only one program can have that.
+    """
+
+    def __init__(self, seed: str, only: Sequence[str] = (), *, timed: bool = False) -> None:
         self.seed = seed
+        self._patience = _MOST_SECONDS if timed else 0.0
         self.inputs: Counter[str] = Counter()
         self.seconds: Counter[str] = Counter()
         self.slowest: dict[str, float] = {}
@@ -59,7 +65,7 @@ class Run:
     def feed(self, name: str, number: int) -> None:
         """Feed the input of this number."""
         target, _ = TARGETS[name]
-        signal.setitimer(signal.ITIMER_REAL, _MOST_SECONDS)
+        self._alarm(self._patience)
         began = time.perf_counter()
         try:
             target(chance_of(self.seed, name, number))
@@ -68,11 +74,15 @@ class Run:
         except BaseException as error:  # noqa: BLE001 - whatever it is, it should not have come out
             self._found(name, number, error)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._alarm(0.0)
         took = time.perf_counter() - began
         self.inputs[name] += 1
         self.seconds[name] += took  # type: ignore[assignment]  # a Counter of float adds as well
         self.slowest[name] = max(took, self.slowest.get(name, 0.0))
+
+    def _alarm(self, seconds: float) -> None:
+        if self._patience:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def _found(self, name: str, number: int, error: BaseException) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
@@ -101,8 +111,13 @@ class Run:
         }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it."""
+def main(arguments: Sequence[str] | None = None, *, limited: bool = False) -> int:
+    """Run it.
+
+    Args:
+        arguments: Those of the command line. None: this program's.
+        limited: Whether to limit memory and time, which is for a program of its own.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000, help="how many")
     parser.add_argument("--seed", default="1", help="makes the same inputs")
@@ -110,15 +125,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--again", metavar="TARGET:NUMBER", help="feed one input once more, and let its error out")
     parser.add_argument("--json", type=Path, help="write the figures here")
     chosen = parser.parse_args(arguments)
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore", ResourceWarning)
     if chosen.again:
         name, _, number = chosen.again.partition(":")
         TARGETS[name][0](chance_of(chosen.seed, name, int(number)))
         return 0
-    signal.signal(signal.SIGALRM, _too_long)
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
-    run, started = Run(chosen.seed, chosen.only), time.monotonic()
+    if limited:
+        logging.disable(logging.CRITICAL)
+        signal.signal(signal.SIGALRM, _too_long)
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+    run, started = Run(chosen.seed, chosen.only, timed=limited), time.monotonic()
     warm = 0.0
     for number in range(chosen.inputs):
         run.one(number)
@@ -132,4 +147,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(limited=True))

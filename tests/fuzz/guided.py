@@ -12,7 +12,6 @@ import sys
 from typing import Any
 
 
-
 class BytesRandom(random.Random):
     """Random numbers that bytes say, and zeros once these are used up."""
 

@@ -13,7 +13,18 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.fuzz.making import fine_text, item, json_bytes, junk, key_value, lambda_form, record, spoilt, spoilt_bytes, text
+from tests.fuzz.making import (
+    fine_text,
+    item,
+    json_bytes,
+    junk,
+    key_value,
+    lambda_form,
+    record,
+    spoilt,
+    spoilt_bytes,
+    text,
+)
 
 from ddb_cache_sync import CacheSyncError, ConfigurationError, KeyTemplate, Remove, Version, connect, encoding_named
 from ddb_cache_sync.cli.app import run
@@ -33,7 +44,20 @@ _FOLDER: Final = tempfile.TemporaryDirectory(prefix="fuzz-", dir="/dev/shm" if o
 _FILE: Final = Path(_FOLDER.name) / "input"
 _ENCODINGS: Final = ("json", "dynamodb-json", "hash", "attribute:a", "json+zlib", "json+zstd", "attribute:", "JSON", "")
 _MODES: Final = ("replicate", "invalidate", "refresh", "Replicate", "")
-_TEMPLATES: Final = ("users:{id}", "{table}:{id}", "{id}", "{a}:{b}", "{id", "id}", "", "{{x}}:{id}", "{id}{id}", "{id!r}", "{0}", "{id:>10}")
+_TEMPLATES: Final = (
+    "users:{id}",
+    "{table}:{id}",
+    "{id}",
+    "{a}:{b}",
+    "{id",
+    "id}",
+    "",
+    "{{x}}:{id}",
+    "{id}{id}",
+    "{id!r}",
+    "{0}",
+    "{id:>10}",
+)
 
 
 def _file(content: bytes) -> Path:
@@ -120,7 +144,13 @@ def environment(r: random.Random) -> None:
     """So are settings from the environment."""
     given = {
         PREFIX + (r.choice(VARIABLES).upper() if r.random() < 0.95 else text(r)): r.choice(
-            (lambda: text(r, odd=0.4), lambda: _template(r), lambda: r.choice(_ENCODINGS), lambda: str(r.randrange(-2, 100)), lambda: _url(r))
+            (
+                lambda: text(r, odd=0.4),
+                lambda: _template(r),
+                lambda: r.choice(_ENCODINGS),
+                lambda: str(r.randrange(-2, 100)),
+                lambda: _url(r),
+            )
         )()
         for _ in range(r.randrange(5))
     }
@@ -135,7 +165,9 @@ def environment(r: random.Random) -> None:
 def _url(r: random.Random) -> str:
     scheme = r.choice(("redis", "rediss", "unix", "http", "", "REDIS"))
     host = r.choice(("localhost", "127.0.0.1", "[::1]", "[", "user:p@ss@h", "h:99999", "h:-1", "h:x", "", text(r)))
-    query = r.choice(("", "?cluster=true", "?cluster=maybe", "?db=x", "?ssl_ca_certs=/nowhere", "?socket_timeout=nan", "?" + text(r)))
+    query = r.choice(
+        ("", "?cluster=true", "?cluster=maybe", "?db=x", "?ssl_ca_certs=/nowhere", "?socket_timeout=nan", "?" + text(r))
+    )
     return f"{scheme}://{host}{r.choice(('', ':6379', '/0', '/x', '/' + text(r)))}{query}"
 
 
@@ -173,9 +205,19 @@ def templates(r: random.Random) -> None:
 
 def names(r: random.Random) -> None:
     """Versions, ARNs, labels and names of encodings are read, or refused with the documented error."""
-    stem = r.choice(("1745415436991:27:202328600001712385967261751", "2025-04-23T13:37:16.991", "json+zlib",
-                     "arn:aws:dynamodb:eu-west-1:111122223333:table/T/stream/2025-04-23T13:37:16.991"))
-    given = spoilt_bytes(r, stem.encode()).decode("utf-8", r.choice(("replace", "surrogateescape"))) if r.random() < 0.8 else text(r)
+    stem = r.choice(
+        (
+            "1745415436991:27:202328600001712385967261751",
+            "2025-04-23T13:37:16.991",
+            "json+zlib",
+            "arn:aws:dynamodb:eu-west-1:111122223333:table/T/stream/2025-04-23T13:37:16.991",
+        )
+    )
+    given = (
+        spoilt_bytes(r, stem.encode()).decode("utf-8", r.choice(("replace", "surrogateescape")))
+        if r.random() < 0.8
+        else text(r)
+    )
     for read in (Version.parse, StreamArn.parse, parse_stream_label):
         with contextlib.suppress(ValueError):
             found = read(given)
@@ -201,17 +243,28 @@ def files(r: random.Random) -> None:
         case 1:
             arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/T"
             tree = {
-                "version": "2023-08-01", "exportArn": f"{arn}/export/01234567890123-a1b2c3d4", "tableArn": arn,
-                "startTime": "2024-01-01T00:00:00.000Z", "endTime": "2024-01-01T00:05:00.000Z",
-                "exportTime": "2024-01-01T00:00:00.000Z", "exportFromTime": None, "exportToTime": None,
-                "manifestFilesS3Key": "AWSDynamoDB/01234567890123-a1b2c3d4/manifest-files.json", "itemCount": 5,
-                "outputFormat": "DYNAMODB_JSON", "exportType": "FULL_EXPORT",
+                "version": "2023-08-01",
+                "exportArn": f"{arn}/export/01234567890123-a1b2c3d4",
+                "tableArn": arn,
+                "startTime": "2024-01-01T00:00:00.000Z",
+                "endTime": "2024-01-01T00:05:00.000Z",
+                "exportTime": "2024-01-01T00:00:00.000Z",
+                "exportFromTime": None,
+                "exportToTime": None,
+                "manifestFilesS3Key": "AWSDynamoDB/01234567890123-a1b2c3d4/manifest-files.json",
+                "itemCount": 5,
+                "outputFormat": "DYNAMODB_JSON",
+                "exportType": "FULL_EXPORT",
             }
             content = _content(r, tree)
             with contextlib.suppress(CacheSyncError):
                 summary = parse_summary(content, "summary")
-                listed = {"itemCount": 5, "md5Checksum": "sQMSpEILNgoQmarvDFonGQ==", "etag": "x",
-                          "dataFileS3Key": "AWSDynamoDB/01234567890123-a1b2c3d4/data/a.json.gz"}
+                listed = {
+                    "itemCount": 5,
+                    "md5Checksum": "sQMSpEILNgoQmarvDFonGQ==",
+                    "etag": "x",
+                    "dataFileS3Key": "AWSDynamoDB/01234567890123-a1b2c3d4/data/a.json.gz",
+                }
                 parse_files(_content(r, listed), "files", summary)
         case 2:
             report = {"table": "T", "keys_hashed": False, "drifts": [{"key": "T:1", "item": {"id": {"S": "1"}}}]}
@@ -227,7 +280,11 @@ def _line(r: random.Random) -> Any:
     whole = lambda_form(item(r) | {"id": key_value(r)})
     tree: Any = {"Item": whole}
     if r.random() < 0.5:
-        tree = {"Metadata": {"WriteTimestampMicros": {"N": "1680109764000300"}}, "Keys": {"id": whole["id"]}, "NewImage": whole}
+        tree = {
+            "Metadata": {"WriteTimestampMicros": {"N": "1680109764000300"}},
+            "Keys": {"id": whole["id"]},
+            "NewImage": whole,
+        }
     return spoilt(r, tree) if r.random() < 0.5 else tree
 
 
@@ -260,7 +317,9 @@ def command_line(r: random.Random) -> None:
     elif start[:2] == ["config", "check"]:
         arguments = [*start, str(_file(spoilt_bytes(r, _toml(r).encode("utf-8", "replace"))))]
     for _ in range(r.randrange(3)):
-        arguments.insert(r.randrange(len(arguments) + 1), r.choice((r.choice(_OPTIONS), fine_text(r), str(r.randrange(-3, 10**7)))))
+        arguments.insert(
+            r.randrange(len(arguments) + 1), r.choice((r.choice(_OPTIONS), fine_text(r), str(r.randrange(-3, 10**7))))
+        )
     if _reaches_out(arguments):
         return
     code, said = _run([each.replace("\x00", "") for each in arguments])
@@ -270,7 +329,9 @@ def command_line(r: random.Random) -> None:
 
 def _reaches_out(arguments: list[str]) -> bool:
     """Whether the command could talk to a server, which would be waited for, or start one."""
-    commands = [each for each in arguments if each in {"verify", "repair", "inspect", "backfill", "demo", "doctor", "apply"}]
+    commands = [
+        each for each in arguments if each in {"verify", "repair", "inspect", "backfill", "demo", "doctor", "apply"}
+    ]
     if "apply" in commands and "--dry-run" in arguments and "--" not in arguments:
         return False
     return bool(commands) and "--help" not in arguments[: arguments.index(commands[0]) + 2]

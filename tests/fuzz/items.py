@@ -113,7 +113,11 @@ def _ordered(found: Any, meant: Any) -> Any:
     if kind == "set":
         return sorted({*found})
     if kind == "map":
-        return {name: _ordered(found[name], member) for name, member in content.items()} if found.keys() == content.keys() else found
+        return (
+            {name: _ordered(found[name], member) for name, member in content.items()}
+            if found.keys() == content.keys()
+            else found
+        )
     if kind == "list" and len(found) == len(content):
         return [_ordered(one, other) for one, other in zip(found, content, strict=True)]
     return found

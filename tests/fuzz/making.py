@@ -274,7 +274,9 @@ def spoilt_bytes(r: random.Random, content: bytes) -> bytes:
             case 4:
                 made[at : at + r.randrange(1, 8)] = b""
             case _:
-                made[at:at] = r.choice((b"[", b"{", b'"', b"\\", b"\xff", b"\xed\xa0\x80", b"1e999", b"null", b"\n=\n", b"[" * 3000))
+                made[at:at] = r.choice(
+                    (b"[", b"{", b'"', b"\\", b"\xff", b"\xed\xa0\x80", b"1e999", b"null", b"\n=\n", b"[" * 3000)
+                )
     return bytes(made)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import random
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 from tests.fuzz import inputs, items
 
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable, Mapping
-
-    Target = Callable[[random.Random], None]
+Target: TypeAlias = Callable[[random.Random], None]
 
 TARGETS: Final[Mapping[str, tuple[Target, int]]] = {
     "values": (items.values, 25),

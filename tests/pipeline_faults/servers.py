@@ -290,9 +290,7 @@ def migrate(servers: Servers, counts: Counts, chance: random.Random) -> None:
     items = servers.items
     removals = items.removals
     items.busy, items.busy_share, items.removals = keys, 0.05, 0.5  # TRYAGAIN takes a guard without a value
-    migration = Migration(
-        slot, servers.nodes[source], servers.nodes[target], [servers.nodes[port] for port in others]
-    )
+    migration = Migration(slot, servers.nodes[source], servers.nodes[target], [servers.nodes[port] for port in others])
     try:
         migration.begin()
         migration.move(100)

@@ -56,7 +56,8 @@ class RedisCache:
     ) -> None:
         if not 1 <= guard_ttl_seconds <= FURTHEST_SECONDS:
             raise ConfigurationError(
-                "a guard TTL below one second, or of a thousand years", hint="25 hours outlive what a stream can repeat."
+                "a guard TTL below one second, or of a thousand years",
+                hint="25 hours outlive what a stream can repeat.",
             )
         self._topology = topology
         self._backoff = backoff or Backoff()
