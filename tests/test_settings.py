@@ -87,6 +87,8 @@ def test_a_variable_like_no_other_lists_what_there_is() -> None:
         ("GUARD_TTL_SECONDS", "SECRET"),
         ("GUARD_TTL_SECONDS", "0"),
         ("GUARD_TTL_SECONDS", "1.5"),
+        ("GUARD_TTL_SECONDS", "99999999999999999999"),
+        ("VALUE_TTL_SECONDS", "9" * 400),
         ("DEADLINE_MARGIN_MS", "-1"),
         ("DEADLINE_MARGIN_MS", "SECRET"),
         ("METRICS", "SECRET"),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, NoReturn
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ddb_cache_sync.core.encodings import encoding_named
-from ddb_cache_sync.core.expiry import Expiry
+from ddb_cache_sync.core.expiry import FURTHEST_SECONDS, Expiry
 from ddb_cache_sync.core.keys import KeyTemplate, table_keys
 from ddb_cache_sync.core.lookups import Holds, LookupKey
 from ddb_cache_sync.core.projection import Mode, Projection, Router
@@ -82,7 +82,7 @@ class RouteSettings(BaseModel):
     the key exists."""
     ttl_attribute: str | None = None
     """The table's TTL attribute, with which values expire. None: the table's time to live plays no part."""
-    value_ttl_seconds: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    value_ttl_seconds: Annotated[float, Field(ge=1, le=FURTHEST_SECONDS, allow_inf_nan=False)] | None = None
     """The longest time that a value stays after it was last written, seconds. None: as long as the item."""
     keep_ttl_removals: bool = False
     """Keep what DynamoDB's time to live removes from the table."""
@@ -174,7 +174,7 @@ def toml_table(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"can't read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not TOML: it is not UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a ValueError alone: an integer of thousands of digits
         found = _PLACE.fullmatch(str(error))
         place = "at its end" if found is None else f"line {found[2]}, column {found[3]}"
         raise ConfigurationError(

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
 from ddb_cache_sync.config import EncodingName, RouteSettings, listed, refuse, router, toml_table
+from ddb_cache_sync.core.expiry import FURTHEST_SECONDS
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.layouts import BothLayouts
 from ddb_cache_sync.core.projection import Mode, Router
@@ -87,7 +88,7 @@ class Settings(BaseModel):
     the key exists."""
     ttl_attribute: str | None = None
     """The table's TTL attribute: values expire with their items. None: it plays no part."""
-    value_ttl_seconds: Annotated[int, Field(ge=1)] | None = None
+    value_ttl_seconds: Annotated[int, Field(ge=1, le=FURTHEST_SECONDS)] | None = None
     """The longest time that a value stays after it was last written, seconds. None: as long as the item."""
     unmatched: Unmatched = "refuse"
     """What becomes of an item that no route holds: `refuse` makes a poison record, `ignore` leaves it out."""
@@ -98,7 +99,7 @@ class Settings(BaseModel):
     readers switch to it. None: there is none."""
     guard_prefix: str = DEFAULT_GUARD_PREFIX
     """What every guard key begins with."""
-    guard_ttl_seconds: Annotated[int, Field(ge=1)] = DEFAULT_GUARD_TTL_SECONDS
+    guard_ttl_seconds: Annotated[int, Field(ge=1, le=FURTHEST_SECONDS)] = DEFAULT_GUARD_TTL_SECONDS
     """How long a guard outlives the change that set it, seconds."""
     stream_label: str | None = None
     """Creation time to put in place of that of the records' own stream; None: their own."""

@@ -90,6 +90,11 @@ class Migration:
         for node in (self.target, self.source, *self._others):
             ask(node, "CLUSTER", "SETSLOT", self.slot, "NODE", self._target_id)
 
+    def close(self) -> None:
+        """Close the connections."""
+        for node in (self.source, self.target, *self._others):
+            node.close()
+
 
 def slot_of(key: str) -> int:
     """The slot of a key."""

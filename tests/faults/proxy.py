@@ -131,6 +131,8 @@ class FaultProxy:
         keys: How often each argument of an EVALSHA came by; cache keys among them.
         refuse: How many of the next connections are accepted and closed at once.
         mute: New connections are accepted, and nothing is ever read from them or sent.
+        let_through: How many more calls of scripts go through; later ones are held back for good. None: all go.
+        held: How many were held back.
     """
 
     def __init__(self, upstream: int = 0) -> None:
@@ -141,6 +143,8 @@ class FaultProxy:
         self.keys: Counter[bytes] = Counter()
         self.refuse = 0
         self.mute = False
+        self.let_through: int | None = None
+        self.held = 0
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
@@ -175,13 +179,15 @@ class FaultProxy:
             self._faults.clear()
             self.commands.clear()
             self.keys.clear()
-            self.connections = self.refused = self.refuse = 0
+            self.connections = self.refused = self.refuse = self.held = 0
             self.mute = False
+            self.let_through = None
 
     def cut(self) -> None:
         """End every connection."""
         with self._lock:
             sockets, self._open = self._open, []
+            self._frozen.clear()
         for each in sockets:
             _end(each)
 
@@ -224,6 +230,8 @@ class FaultProxy:
                 continue
             words = words_of(request)
             with self._lock:
+                if self._holds_back(words):
+                    continue
                 self.commands[words[0].decode().upper()] += 1
                 if words[0].upper() == b"EVALSHA":
                     self.keys.update(words[3 : 3 + int(words[2])])
@@ -238,6 +246,15 @@ class FaultProxy:
         waiting.put(True)  # the end
         if client not in self._frozen:
             _end(server)
+
+    def _holds_back(self, words: list[bytes]) -> bool:
+        if self.let_through is None or words[0].upper() != b"EVALSHA":
+            return False
+        if self.let_through == 0:
+            self.held += 1
+            return True
+        self.let_through -= 1
+        return False
 
     def _replies(self, client: socket.socket, server: socket.socket, waiting: _Waiting) -> None:
         replies = wholes(server)
@@ -266,6 +283,9 @@ class FaultProxy:
                 break
         _end(client)
         _end(server)
+        with self._lock:
+            self._open = [each for each in self._open if each is not client and each is not server]
+            self._frozen -= {client, server}
 
 
 def _end(each: socket.socket) -> None:

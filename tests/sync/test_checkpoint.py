@@ -61,7 +61,15 @@ def test_a_checkpoint_of_another_job_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"nonsense", b"\xff", b"{}", b'{"format":1,"job":{"source":"scan","table":"T","segments":2}}'],
+    [
+        b"",
+        b"[]",
+        b"nonsense",
+        b"\xff",
+        b"{}",
+        b'{"format":1,"job":{"source":"scan","table":"T","segments":2}}',
+        b'{"format":1,"job":{"source":"scan","table":"T","segments":2},"positions":{},"done":[["0"],1]}',
+    ],
 )
 def test_a_file_that_is_no_checkpoint_is_refused(path: Path, content: bytes) -> None:
     """It is somebody else's: nothing is written over it."""

@@ -15,6 +15,7 @@ from ddb_cache_sync.cache.replies import code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
 from ddb_cache_sync.cache.scripts import APPLY, FILL, LOOKUPS, apply_command, fill_command, lookup_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, failure, topology_of
+from ddb_cache_sync.core.expiry import FURTHEST_SECONDS
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
 
@@ -42,7 +43,7 @@ class RedisCache:
         clock: Epoch seconds, for lookup keys.
 
     Raises:
-        ConfigurationError: A guard TTL below one second.
+        ConfigurationError: A guard TTL that can't be right.
     """
 
     def __init__(
@@ -53,8 +54,11 @@ class RedisCache:
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if guard_ttl_seconds < 1:
-            raise ConfigurationError("a guard TTL below one second", hint="25 hours outlive what a stream can repeat.")
+        if not 1 <= guard_ttl_seconds <= FURTHEST_SECONDS:
+            raise ConfigurationError(
+                "a guard TTL below one second, or of a thousand years",
+                hint="25 hours outlive what a stream can repeat.",
+            )
         self._topology = topology
         self._backoff = backoff or Backoff()
         self._apply = ScriptCalls(APPLY, lambda writes: apply_command(writes, guard_ttl_seconds))

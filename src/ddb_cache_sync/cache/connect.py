@@ -54,7 +54,7 @@ def connect(
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
-        _ = parts.port
+        _ = parts.port, url.encode()  # an environment variable may hold what is no UTF-8
     except ValueError:
         raise ConfigurationError("the cache's URL can't be read", hint="Write rediss://host:port.") from None
     if parts.scheme not in _SCHEMES or (parts.scheme != "unix" and not host):

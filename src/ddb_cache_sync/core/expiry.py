@@ -21,7 +21,7 @@ from ddb_cache_sync.core.numbers import plain_number
 from ddb_cache_sync.errors import ConfigurationError
 
 _FIVE_YEARS: Final = 5 * 365 * 86_400
-_FURTHEST_SECONDS: Final = 32_503_680_000  # the year 3000: what is later is no time in seconds
+FURTHEST_SECONDS: Final = 32_503_680_000  # the year 3000: what is later is no time in seconds
 
 
 class Expires(NamedTuple):
@@ -57,7 +57,7 @@ class Expiry:
             raise ConfigurationError(f"a TTL attribute that is a {type(attribute).__name__}", hint="Give its name.")
         if not (seconds is None or isinstance(seconds, int | float)):
             raise ConfigurationError(f"a time to live that is a {type(seconds).__name__}", hint="Give seconds.")
-        if seconds is not None and not 1 <= seconds <= _FURTHEST_SECONDS:
+        if seconds is not None and not 1 <= seconds <= FURTHEST_SECONDS:
             raise ConfigurationError("a time to live below one second, or past every calendar")
         if not 0 <= jitter < 1:
             raise ConfigurationError("a jitter outside 0 to 1", hint="0.1 shortens times to live by up to a tenth.")
@@ -100,7 +100,7 @@ def _seconds_of(value: object, now: float) -> int | str:
         seconds = int(plain_number(number).partition(".")[0])
     except ValueError:
         return "a time to live that is not a number"
-    if seconds >= _FURTHEST_SECONDS:
+    if seconds >= FURTHEST_SECONDS:
         return "a time to live past the year 3000: in milliseconds, where DynamoDB counts seconds"
     if seconds < now - _FIVE_YEARS:
         return "a time to live more than five years ago, which DynamoDB passes over"

@@ -98,7 +98,11 @@ class Checkpoint:
                 hint="Go on with the same arguments, or delete it to begin anew.",
             )
         positions, done = found.get("positions"), found.get("done")
-        if not isinstance(positions, dict) or not isinstance(done, list):
+        if (
+            not isinstance(positions, dict)
+            or not isinstance(done, list)
+            or any(type(piece) is not str for piece in done)
+        ):
             raise ConfigurationError(f"{path} is no checkpoint", hint="Name another file, or delete it.")
         self._positions, self._done = positions, set(done)
         return True

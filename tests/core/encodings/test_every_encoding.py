@@ -94,7 +94,7 @@ MALFORMED: list[Any] = [
     {"SS": ["SECRET\ud800"]}, {"M": {"SECRET\ud800": {"S": ""}}}, {"M": {1: {"S": "SECRET"}}}, {"N": "SECRET"},
     {"N": 1}, {"N": "1" * 39}, {"N": "NaN"}, {"NS": ["1", "SECRET"]}, {"B": "SECRET!"}, {"B": 1}, {"BS": [1]},
     {"BOOL": "SECRET"}, {"NULL": False}, {"M": ["SECRET"]}, {"L": {"SECRET": {}}}, {"L": ["SECRET"]},
-    {"SS": "SECRET"}, {"N": '1,"SECRET":1'},
+    {"SS": "SECRET"}, {"N": '1,"SECRET":1'}, [5], [10**400],
 ]  # fmt: skip
 
 

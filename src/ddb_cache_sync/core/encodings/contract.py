@@ -17,7 +17,7 @@ StoredValue: TypeAlias = bytes | Mapping[str, bytes]
 Kind: TypeAlias = Literal["string", "hash"]
 """What sort of key holds the value: a string is read by `GET`, a hash by `HGETALL`."""
 
-MALFORMED: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+MALFORMED: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What a walk over a malformed item may raise, if it does not look at each part before it uses it."""
 
 

@@ -73,7 +73,7 @@ def json_value(value: object) -> bytes:
     """The JSON of one attribute value, in the form that it has within an item.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError, RecursionError: A malformed attribute value.
+        ValueError, TypeError, LookupError, AttributeError, RecursionError: A malformed attribute value.
     """
     tag, wire = tag_and_wire(value)
     return b"%b" % orjson.dumps(_WRITTEN[tag](wire), option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,100 @@
+"""The whole pipeline on six real nodes while every kind of fault strikes: each was seen, and no key is wrong.
+
+A run is drawn from a seed, which it prints; `PIPELINE_FAULTS_SEED` draws the same again, as exactly as threads and
+servers allow (see `rounds`). Longer runs: `python -m tests.soak`.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+from tests.pipeline_faults.delivery import DELIVERED, PROXIED
+from tests.pipeline_faults.items import cache_key
+from tests.pipeline_faults.kinds import Kind
+from tests.pipeline_faults.rounds import DivergentError, Pipeline, Plan, drawn_plan
+from tests.pipeline_faults.servers import CONFIG, SERVERS
+
+from ddb_cache_sync.local.embedded import embedded_cluster
+
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("every fault")]
+
+EVERYTHING = Plan(
+    records=20_000,
+    page=200,
+    batch_size=200,
+    shards=2,
+    parallelization_factor=2,
+    bisect=True,
+    retries=3,
+    poison_share=0.03,
+    each=(*DELIVERED, *PROXIED),
+    servers=SERVERS,
+    split=True,
+    recreate=True,
+    expire_guards=600,
+)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    """Give a pipeline that has been through everything; no key was wrong in the end."""
+    seed = os.environ.get("PIPELINE_FAULTS_SEED") or f"{random.SystemRandom().getrandbits(32):x}"
+    print(f"PIPELINE_FAULTS_SEED={seed}")
+    with embedded_cluster(3, 3, config=CONFIG) as cluster:
+        run = Pipeline(cluster, 4000, seed)
+        run.fill()
+        run.run(1, Plan(records=4000, page=200, batch_size=200))  # so that there are guards
+        run.run(2, EVERYTHING)
+        yield run
+        run.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", Kind)
+def test_the_fault_has_struck_and_no_key_is_wrong(pipeline: Pipeline, kind: Kind) -> None:
+    """Whatever it was: its effect was seen. What a failover took, verify has found, and repair healed."""
+    assert pipeline.counts[kind] > 0
+
+
+def test_what_the_failover_took_was_found_and_healed(pipeline: Pipeline) -> None:
+    """Key by key: verify named just these, and repair left none."""
+    assert pipeline.outcome.lost > 0
+    assert pipeline.checker.divergent() == []
+
+
+@pytest.mark.parametrize("spoil", ["stale", "missing", "left over"])
+def test_a_wrong_key_would_have_been_noticed(pipeline: Pipeline, spoil: str) -> None:
+    """The comparison can fail."""
+    held = spoil != "left over"
+    key = next(key for key in range(pipeline.items.count) if (pipeline.items.value(key) is not None) is held)
+    server = pipeline.servers.client(pipeline.servers.owners()[pipeline.checker.slots[key]])
+    before = server.get(cache_key(key))
+    try:
+        if spoil == "missing":
+            server.delete(cache_key(key))
+        else:
+            server.set(cache_key(key), b"{}")
+        with pytest.raises(DivergentError, match=cache_key(key)):
+            pipeline.compare(1)
+    finally:
+        server.delete(cache_key(key))
+        if isinstance(before, bytes):
+            server.set(cache_key(key), before)
+
+
+def test_a_seed_draws_the_same_rounds_again() -> None:
+    """And another draws others."""
+    assert [drawn_plan("a", n, 1000) for n in range(5)] == [drawn_plan("a", n, 1000) for n in range(5)]
+    assert drawn_plan("a", 1, 1000) != drawn_plan("b", 1, 1000)
+
+
+def test_every_kind_comes_up_in_a_long_run() -> None:
+    """Within a hundred rounds each fault that is drawn is drawn."""
+    plans = [drawn_plan("a", n, 1000) for n in range(100)]
+    assert {kind for plan in plans for kind in (*plan.mix, *plan.servers)} == {*DELIVERED, *PROXIED, *SERVERS}
+    assert any(plan.split for plan in plans)
+    assert any(plan.recreate for plan in plans)
+    assert any(plan.expire_guards for plan in plans)
+    assert any(plan.poison_share for plan in plans)
+    assert any(plan.bisect for plan in plans)
