@@ -15,7 +15,7 @@ from typing import Any
 class BytesRandom(random.Random):
     """Random numbers that bytes say, and zeros once these are used up."""
 
-    def __new__(cls, content: bytes) -> BytesRandom:  # noqa: D102 - Random's own would take the bytes for a seed
+    def __new__(cls, content: bytes) -> BytesRandom:
         return super().__new__(cls)
 
     def __init__(self, content: bytes) -> None:

@@ -33,7 +33,7 @@ from ddb_cache_sync.core.changes import ItemKey
 from ddb_cache_sync.core.versions import StreamArn, parse_stream_label
 from ddb_cache_sync.settings import PREFIX, VARIABLES, Settings
 from ddb_cache_sync.sync.checkpoint import Checkpoint
-from ddb_cache_sync.sync.repair import targets_of_report
+from ddb_cache_sync.sync.repair_report import targets_of_report
 from ddb_cache_sync.table.export_lines import Shape, read_lines
 from ddb_cache_sync.table.export_manifests import parse_files, parse_summary
 

@@ -11,7 +11,7 @@ import contextlib
 import random
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -25,7 +25,8 @@ from tests.pipeline_faults.stream import GeneratedStream
 
 from ddb_cache_sync import BackfillOptions, prepare_backfill
 from ddb_cache_sync.local.event_source_mapping import EventSourceMapping, EventSourceMappingProperties, Pace
-from ddb_cache_sync.sync.repair import RepairTarget, repair
+from ddb_cache_sync.sync.repair import repair
+from ddb_cache_sync.sync.repair_report import RepairTarget
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
 from ddb_cache_sync.table.retries import Backoff
 

@@ -15,7 +15,8 @@ from tests.runbooks.pages import RUNBOOKS
 
 from ddb_cache_sync import BackfillOptions, KeyTemplate, Projection, prepare_backfill
 from ddb_cache_sync.core.guards import guard_key
-from ddb_cache_sync.sync.repair import RepairTarget, repair
+from ddb_cache_sync.sync.repair import repair
+from ddb_cache_sync.sync.repair_report import RepairTarget
 from ddb_cache_sync.testing import write_export
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from ddb_cache_sync.core.stream_records import decode_record, malformed
 from ddb_cache_sync.core.versions import StreamArn
 from ddb_cache_sync.errors import RecordError
 from ddb_cache_sync.sync.batch import Batch
-from ddb_cache_sync.sync.repair import RepairAction
+from ddb_cache_sync.sync.repair_report import RepairAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from ddb_cache_sync.core.attribute_values import Image
     from ddb_cache_sync.core.projection import Router
     from ddb_cache_sync.core.stream_records import StreamRecord
-    from ddb_cache_sync.sync.repair import Repairs, RepairTarget
+    from ddb_cache_sync.sync.repair import Repairs
+    from ddb_cache_sync.sync.repair_report import RepairTarget
     from ddb_cache_sync.sync.replicator import Replicator
 
 PATIENCE_SECONDS: Final = 60.0
