@@ -25,6 +25,11 @@ class Template:
         self.content = content
         self.resources: dict[str, dict[str, Any]] = content["Resources"]
 
+    @classmethod
+    def read(cls, path: Path) -> Template:
+        """The template in a file."""
+        return cls(json.loads(path.read_text()))
+
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """The resources of a type, by logical id: their properties."""
         return {
@@ -74,7 +79,7 @@ def _synthesised(context: tuple[tuple[str, str], ...]) -> Template:
     CacheSyncStack(app, options.stack_name, options=options, code=code)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()  # raises on whatever cdk-nag finds
-    return Template(json.loads((folder / "cdk.out" / f"{options.stack_name}.template.json").read_text()))
+    return Template.read(folder / "cdk.out" / f"{options.stack_name}.template.json")
 
 
 def synthesised(**context: str) -> Template:

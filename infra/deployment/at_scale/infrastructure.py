@@ -188,6 +188,7 @@ class AtScale(Construct):
             role=role,
             logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
             timeout=cdk.Duration.days(7),
+            tracing_enabled=self._options.xray,
         )
         allow(role, "CallItsFunctions", ["lambda:InvokeFunction"], [plan, work, sum_up])
         reads = [self.bucket.arn_for_objects(f"{EXPORTS}*"), self.bucket.arn_for_objects(f"{RESULTS}*")]

@@ -16,6 +16,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from deployment.functions import retention
+from deployment.nag import acknowledge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,13 +106,15 @@ class Network(Construct):
                 self, "FlowLogs", retention=retention(options.log_days), removal_policy=cdk.RemovalPolicy.DESTROY
             )
             vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group))
+        else:
+            acknowledge(vpc, "VPC7", "switched off by choice: context option flow_logs")
         return vpc
 
     def _add_secrets_endpoint(self, options: Options) -> None:
         group = ec2.SecurityGroup(
-            self, "Endpoints", vpc=self.vpc, description="Secrets Manager's endpoint", allow_all_outbound=False
+            self, "Endpoints", vpc=self.vpc, description="Endpoint of Secrets Manager", allow_all_outbound=False
         )
-        group.add_ingress_rule(self.functions_group, ec2.Port.tcp(_HTTPS), "Functions that read the cache's secret")
+        group.add_ingress_rule(self.functions_group, ec2.Port.tcp(_HTTPS), "Functions that read the secret of the cache")
         endpoint = ec2.InterfaceVpcEndpoint(
             self,
             "SecretsManager",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
@@ -43,10 +44,16 @@ def of_cache(
     metrics = [_metric(_CACHE, name, node, statistic, label) for name in names for node in nodes]
     if len(metrics) == 1:
         return metrics[0]
-    using = {f"m{number}": metric for number, metric in enumerate(metrics[:_MOST_IN_AN_ALARM])}
+    # A graph may hold several of these sums: an id has to say of which metric and node it is.
+    using = {_id_of(metric): metric for metric in metrics[:_MOST_IN_AN_ALARM]}
     return cloudwatch.MathExpression(
         expression="+".join(f"FILL({name}, 0)" for name in using), using_metrics=using, label=label, period=MINUTE
     )
+
+
+def _id_of(metric: cloudwatch.Metric) -> str:
+    (node,) = (metric.dimensions or {}).values()
+    return re.sub(r"\W", "_", f"of_{metric.metric_name}_{str(node)[-8:]}")
 
 
 def _metric(
