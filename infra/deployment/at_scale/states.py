@@ -23,7 +23,8 @@ _ANY_LAMBDA_FAULT: Final = (
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
-    "Lambda.Unknown",  # out of memory, or gone without an answer
+    "Lambda.Unknown",  # it is gone without an answer
+    "Runtime.ExitError",  # out of memory, for instance
     "Sandbox.Timedout",
 )
 _PASSES: Final = ("CacheUnavailable", "TableError")

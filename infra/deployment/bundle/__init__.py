@@ -151,7 +151,7 @@ def _dependencies(target: Target, folder: Path, compiler: Path | None) -> Path:
         into = Path(scratch) / "into"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         command += ["--no-deps", "--only-binary=:all:", "--implementation=cp", f"--python-version={target.python}"]
-        command += [f"--platform={each}" for each in target.platforms or _own_platforms()]
+        command += [f"--platform={each}" for each in target.platforms or own_platforms()]
         command += [f"--target={into}", f"--requirement={wanted}"]
         run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if run.returncode:
@@ -168,7 +168,7 @@ def _dependencies(target: Target, folder: Path, compiler: Path | None) -> Path:
     return kept
 
 
-def _own_platforms() -> list[str]:
+def own_platforms() -> list[str]:
     """Platform tags of this machine, the best first."""
     machine = platform.machine().lower()
     if sys.platform == "linux":

@@ -22,7 +22,6 @@ settings = Settings.from_environment(os.environ)
 cache = settings.client()
 table_client = dynamodb_client()
 
-_LOOKS: Final = tuple(float(each) for each in os.environ.get("LOOKS", "").split(",") if each) or DEFAULT_LOOKS
 _COUNTS: Final = ("items", "keys", "missing", "stale", "in_flight", "left_out", "failed", "drift")
 _MOST_LISTED: Final = 10_000
 
@@ -31,7 +30,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Compare a segment.
 
     Args:
-        event: The number of the `segment`, how many there are (`of`), and the `execution` that asks.
+        event: The number of the `segment`, how many there are (`of`), and the `execution` that asks. `looks`: when what
+            differs is looked at again, seconds; left out: as the library does it.
         _context: Lambda's.
 
     Returns:
@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     with SuspectStore() as store:
         run = Verification(sides, store, lambda *_: None)
         run.compare(described, [(event["segment"], event["of"])])
-        run.look_again(_LOOKS, time.sleep)
+        run.look_again(event.get("looks") or DEFAULT_LOOKS, time.sleep)
         report = run.report(_MOST_LISTED, settings.guard_ttl_seconds)
     answer = {"segment": event["segment"], "complete": True} | {each: getattr(report, each) for each in _COUNTS}
     if report.drift:

@@ -13,7 +13,6 @@ settings = Settings.from_environment(os.environ)
 cache = settings.client()
 table_client = dynamodb_client()
 
-_LOOKS: Final = tuple(float(each) for each in os.environ.get("LOOKS", "").split(",") if each) or DEFAULT_LOOKS
 _METRICS: Final = (
     {"Name": "Drift", "Unit": "Count"},
     {"Name": "ShareConsistent", "Unit": "Percent"},
@@ -21,14 +20,21 @@ _METRICS: Final = (
 )
 
 
-def handler(_event: object, _context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Compare about `SAMPLE` items.
+
+    Args:
+        event: `looks`, when what differs is looked at again, seconds; the schedule's has none: as the library does it.
+        _context: Lambda's.
 
     Returns:
         What is in the metrics: `Drift` and `InFlight`, keys; `ShareConsistent`, percent. No keys, no contents.
     """
     options = VerifyOptions(
-        sample=int(os.environ["SAMPLE"]), looks=_LOOKS, guard_ttl_seconds=settings.guard_ttl_seconds, most_listed=0
+        sample=int(os.environ["SAMPLE"]),
+        looks=event.get("looks") or DEFAULT_LOOKS,
+        guard_ttl_seconds=settings.guard_ttl_seconds,
+        most_listed=0,
     )
     report = verify(cache, settings.router(), table_client, os.environ["DYNAMODB_TABLE"], options)
     found = {
