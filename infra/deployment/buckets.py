@@ -41,7 +41,9 @@ def private_bucket(scope: Construct, construct_id: str, *, options: Options, kee
         removal_policy=cdk.RemovalPolicy.DESTROY if options.removable else cdk.RemovalPolicy.RETAIN,
     )
     acknowledge(
-        bucket, "S1", "only Lambda, DynamoDB and Step Functions write here, short-lived objects; switch on data events "
-        "in CloudTrail where each access has to be known"
+        bucket,
+        "S1",
+        "only Lambda, DynamoDB and Step Functions write here, short-lived objects; switch on data events "
+        "in CloudTrail where each access has to be known",
     )
     return bucket

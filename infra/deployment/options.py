@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CacheKind = Literal["serverless", "nodes", "existing"]
 ViewType = Literal["NEW_IMAGE", "NEW_AND_OLD_IMAGES"]
@@ -27,7 +29,8 @@ RECORD_AGE_SECONDS: Final = 6 * 3600
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
-_LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
+"""What CloudWatch Logs takes."""
 
 
 class OptionError(ValueError):
@@ -150,35 +153,9 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what can't be right, with what to do."""
-        for name, kind in _CHOICES.items():
-            if getattr(self, name) not in get_args(kind):
-                raise OptionError(f"{name} is one of {', '.join(get_args(kind))}")
-        for name, (least, most) in _RANGES.items():
-            if not least <= getattr(self, name) <= most:
-                raise OptionError(f"{name} is {least} to {most}, not {getattr(self, name)}")
-        for name in ("value_ttl_seconds", "reserved_concurrency", "verify_minutes"):
-            if getattr(self, name) < 0:
-                raise OptionError(f"{name} is 0 or more")
-        if self.record_age_seconds != -1 and not 60 <= self.record_age_seconds <= 604_800:
-            raise OptionError("record_age_seconds is -1 or 60 to 604800")
-        if self.log_days not in _LOG_DAYS:
-            raise OptionError(f"log_days is one of {', '.join(map(str, _LOG_DAYS))}")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,99}", self.stack_name):
-            raise OptionError("stack_name begins with a letter, and has letters, digits and hyphens only")
-        if bool(self.table_name) != bool(self.table_stream_arn):
-            raise OptionError("table_name and table_stream_arn belong together: an existing table, and its stream")
-        if self.table_stream_arn and f":table/{self.table_name}/stream/" not in self.table_stream_arn:
-            raise OptionError("table_stream_arn is not the ARN of a stream of table_name: take its LatestStreamArn")
-        if bool(self.vpc_id) != bool(self.subnet_ids):
-            raise OptionError("vpc_id and subnet_ids belong together: an existing VPC, and its subnets")
-        if not self.key_prefix:
-            raise OptionError(
-                "key_template begins with a value, so no user of the cache could be bound to its keys. "
-                "Begin it with a text, such as users:{id}"
-            )
-        if re.search(r"[\s*?\[\]\\]", self.key_prefix):
-            raise OptionError("key_template begins with a text that has spaces or one of *?[]\\, which mean something "
-                              "else in an access string: choose another")
+        self._check_ranges()
+        self._check_what_exists()
+        self._check_keys()
         self._check_cache()
 
     @property
@@ -196,6 +173,43 @@ class Options:
     def expiring(self) -> bool:
         """Whether values are written with an expiry."""
         return bool(self.ttl_attribute or self.value_ttl_seconds)
+
+    def _check_ranges(self) -> None:
+        for name, kind in _CHOICES.items():
+            if getattr(self, name) not in get_args(kind):
+                raise OptionError(f"{name} is one of {', '.join(get_args(kind))}")
+        for name, (least, most) in _RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise OptionError(f"{name} is {least} to {most}, not {getattr(self, name)}")
+        for name in ("value_ttl_seconds", "reserved_concurrency", "verify_minutes"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name} is 0 or more")
+        if self.record_age_seconds != -1 and not 60 <= self.record_age_seconds <= 604_800:
+            raise OptionError("record_age_seconds is -1 or 60 to 604800")
+        if self.log_days not in LOG_DAYS:
+            raise OptionError(f"log_days is one of {', '.join(map(str, LOG_DAYS))}")
+
+    def _check_what_exists(self) -> None:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,99}", self.stack_name):
+            raise OptionError("stack_name begins with a letter, and has letters, digits and hyphens only")
+        if bool(self.table_name) != bool(self.table_stream_arn):
+            raise OptionError("table_name and table_stream_arn belong together: an existing table, and its stream")
+        if self.table_stream_arn and f":table/{self.table_name}/stream/" not in self.table_stream_arn:
+            raise OptionError("table_stream_arn is not the ARN of a stream of table_name: take its LatestStreamArn")
+        if bool(self.vpc_id) != bool(self.subnet_ids):
+            raise OptionError("vpc_id and subnet_ids belong together: an existing VPC, and its subnets")
+
+    def _check_keys(self) -> None:
+        if not self.key_prefix:
+            raise OptionError(
+                "key_template begins with a value, so no user of the cache could be bound to its keys. "
+                "Begin it with a text, such as users:{id}"
+            )
+        if re.search(r"[\s*?\[\]\\]", self.key_prefix):
+            raise OptionError(
+                "key_template begins with a text that has spaces or one of *?[]\\, which mean something else in an "
+                "access string: choose another"
+            )
 
     def _check_cache(self) -> None:
         named = [

@@ -65,6 +65,7 @@ def _synthesised(context: tuple[tuple[str, str], ...]) -> Template:
     import aws_cdk as cdk
     from aws_cdk import aws_lambda as lambda_
     from cdk_nag import AwsSolutionsChecks
+
     from deployment.options import Options
     from deployment.stack import CacheSyncStack
 

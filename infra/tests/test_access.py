@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 import pytest
+
 from deployment.cache.access import USERS, User, access_string
 from deployment.options import Options
 from tests.templates import INFRA, Template

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
+
 from ddb_cache_sync.testing.exports import write_export
 from tests.stage.functions import FunctionError
 from tests.stage.stage import Stage, staged

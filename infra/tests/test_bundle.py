@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from deployment import bundle
 from tests.templates import INFRA, Template, synthesised
 
@@ -97,7 +98,7 @@ def test_synthesis_needs_no_network_once_it_was_built(archive: Path, tmp_path: P
     """`python app.py` as the CDK command line runs it, with every way out closed."""
     assert archive.exists()
     nowhere = "http://127.0.0.1:9"
-    closed = {name: nowhere for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY")}
+    closed = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"), nowhere)
     run = subprocess.run(
         [sys.executable, "app.py"],
         cwd=INFRA,
@@ -108,4 +109,7 @@ def test_synthesis_needs_no_network_once_it_was_built(archive: Path, tmp_path: P
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert synthesised().of_type("Lambda::Function").keys() <= Template.read(tmp_path / "DdbCacheSync.template.json").resources.keys()
+    assert (
+        synthesised().of_type("Lambda::Function").keys()
+        <= Template.read(tmp_path / "DdbCacheSync.template.json").resources.keys()
+    )

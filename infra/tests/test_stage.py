@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from ddb_cache_sync.local.event_source_mapping import EventSourceMapping, EventSourceMappingProperties
 from ddb_cache_sync.simulator import NAMES
 from ddb_cache_sync.testing.chaos import Chaos
@@ -146,7 +147,7 @@ def test_what_is_given_up_is_kept_with_its_records_and_brings_the_cache_up_to_da
         function.kill_idle()  # they are logged in already
         simulate(stage, 1)
         mapping.drain()
-        admin.execute_command("ACL", "SETUSER", user, "on")  # type: ignore[no-untyped-call]
+        admin.execute_command("ACL", "SETUSER", user, "on")
     assert drift(stage)[0] > 0
     given_up = stage.destination.objects()
     assert given_up

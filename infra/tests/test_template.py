@@ -97,7 +97,7 @@ def test_the_replicator_is_the_librarys_handler_set_up_by_environment_alone(temp
 
 
 def test_the_event_source_mapping_loses_nothing(template: Template) -> None:
-    """From the beginning of the stream; failures reported, bisected, given up by age, and then kept with their records."""
+    """From the beginning of the stream; failures reported, bisected, given up by age, then kept with their records."""
     mapping = template.only("Lambda::EventSourceMapping")
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": [_only_name(template, "DynamoDB::Table"), "StreamArn"]}
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
@@ -129,5 +129,3 @@ def test_a_functions_code_cannot_use_its_network_permissions(template: Template)
 def _only_name(template: Template, kind: str) -> str:
     (name,) = template.of_type(kind)
     return name
-
-

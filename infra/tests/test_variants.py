@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
+
 from tests.templates import Template, synthesised
 
 # What CDK does by itself: names dependencies that a reference makes already.
@@ -97,7 +98,9 @@ def test_an_existing_cache_is_logged_in_to_as_its_one_user() -> None:
 def test_a_secret_is_the_one_thing_that_takes_an_interface_endpoint() -> None:
     """Reachable from the functions alone, and for that secret alone."""
     template = synthesised(**VARIANTS["existing cache with a secret"])
-    (endpoint,) = [each for each in template.of_type("EC2::VPCEndpoint").values() if each["VpcEndpointType"] == "Interface"]
+    (endpoint,) = [
+        each for each in template.of_type("EC2::VPCEndpoint").values() if each["VpcEndpointType"] == "Interface"
+    ]
     assert "secretsmanager" in json.dumps(endpoint["ServiceName"])
     (statement,) = endpoint["PolicyDocument"]["Statement"]
     assert statement["Resource"] == VARIANTS["existing cache with a secret"]["cache_secret_arn"]

@@ -42,7 +42,7 @@ class AtScale(Construct):
         functions: The functions, by what they do.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,

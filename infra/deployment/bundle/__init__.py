@@ -1,4 +1,4 @@
-"""The one archive that all functions run from: the library, what it needs, and the runtime/ folders of the capabilities.
+"""The one archive that all functions run from: the library, what it needs, and the capabilities' runtime/ folders.
 
 Rules:
 
@@ -170,12 +170,12 @@ def _dependencies(target: Target, folder: Path, compiler: Path | None) -> Path:
 
 def own_platforms() -> list[str]:
     """Platform tags of this machine, the best first."""
-    machine = platform.machine().lower()
-    if sys.platform == "linux":
+    machine, system = platform.machine().lower(), platform.system()
+    if system == "Linux":
         return [f"manylinux_2_{minor}_{machine}" for minor in (28, 17)] + [f"manylinux2014_{machine}"]
-    if sys.platform == "darwin":
+    if system == "Darwin":
         return [f"macosx_{major}_0_{machine}" for major in (15, 14, 13, 12, 11)] + [f"macosx_10_12_{machine}"]
-    raise BundleError(f"the functions can't be built for {sys.platform}: build them on Linux or macOS")
+    raise BundleError(f"the functions can't be built for {system}: build them on Linux or macOS")
 
 
 def _compile(folder: Path, compiler: Path | None) -> None:
@@ -183,7 +183,17 @@ def _compile(folder: Path, compiler: Path | None) -> None:
     if compiler is None:
         return
     # unchecked-hash: the dates in the archive say nothing, and Lambda can't write bytecode of its own.
-    command = [compiler, "-I", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
+    command: list[str | Path] = [
+        compiler,
+        "-I",
+        "-m",
+        "compileall",
+        "-q",
+        "-j",
+        "1",
+        "--invalidation-mode",
+        "unchecked-hash",
+    ]
     subprocess.run([*command, "-s", folder, "-p", "/var/task", folder], check=True, capture_output=True)  # noqa: S603
 
 

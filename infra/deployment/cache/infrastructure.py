@@ -103,7 +103,10 @@ class Cache(Construct):
         kind = "serverlesscache" if self.serverless else "replicationgroup"
         return [
             stack.format_arn(
-                service="elasticache", resource=kind, resource_name=self.name, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+                service="elasticache",
+                resource=kind,
+                resource_name=self.name,
+                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
             ),
             stack.format_arn(
                 service="elasticache", resource="user", resource_name=user, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
@@ -115,9 +118,7 @@ class Cache(Construct):
         return cdk.Names.unique_resource_name(scope, max_length=_LONGEST_NAME).lower()
 
     def _security_groups(self, network: Network) -> ec2.SecurityGroup:
-        group = ec2.SecurityGroup(
-            self, "Group", vpc=network.vpc, description="The cache", allow_all_outbound=False
-        )
+        group = ec2.SecurityGroup(self, "Group", vpc=network.vpc, description="The cache", allow_all_outbound=False)
         self.readers_group = ec2.SecurityGroup(
             self, "Readers", vpc=network.vpc, description="Programs that read the cache", allow_all_outbound=False
         )
@@ -148,9 +149,7 @@ class Cache(Construct):
             user_ids=[user.ref for user in self._users.values()],
         )
 
-    def _make_serverless(
-        self, network: Network, group: ec2.SecurityGroup, members: elasticache.CfnUserGroup
-    ) -> None:
+    def _make_serverless(self, network: Network, group: ec2.SecurityGroup, members: elasticache.CfnUserGroup) -> None:
         limits = elasticache.CfnServerlessCache.CacheUsageLimitsProperty(
             data_storage=elasticache.CfnServerlessCache.DataStorageProperty(
                 maximum=self._options.cache_max_gb, unit="GB"

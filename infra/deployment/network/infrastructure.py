@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-import aws_cdk as cdk
 from constructs import Construct
 
 from deployment.functions import retention
@@ -114,7 +114,9 @@ class Network(Construct):
         group = ec2.SecurityGroup(
             self, "Endpoints", vpc=self.vpc, description="Endpoint of Secrets Manager", allow_all_outbound=False
         )
-        group.add_ingress_rule(self.functions_group, ec2.Port.tcp(_HTTPS), "Functions that read the secret of the cache")
+        group.add_ingress_rule(
+            self.functions_group, ec2.Port.tcp(_HTTPS), "Functions that read the secret of the cache"
+        )
         endpoint = ec2.InterfaceVpcEndpoint(
             self,
             "SecretsManager",

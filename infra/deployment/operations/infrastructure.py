@@ -32,7 +32,7 @@ class Operations(Construct):
         topic: Where alarms go.
     """
 
-    def __init__(  # noqa: PLR0913 - what it watches
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
@@ -57,9 +57,13 @@ class Operations(Construct):
     def _watch_the_stream(self) -> None:
         age = of_function("IteratorAge", self._function, "Maximum")
         self._alarm("IteratorAge1h", age, _HOUR_MS, "Changes wait for an hour: batches fail, or come too slowly", 5)
-        self._alarm("IteratorAge12h", age, 12 * _HOUR_MS, "Half of the stream's 24 h are gone: what reaches 24 h is lost")
+        self._alarm(
+            "IteratorAge12h", age, 12 * _HOUR_MS, "Half of the stream's 24 h are gone: what reaches 24 h is lost"
+        )
         errors = of_function("Errors", self._function)
-        self._alarm("Errors", errors, 1, "Invocations fail: the cache can't be reached or refuses, or a setting is wrong", 5)
+        self._alarm(
+            "Errors", errors, 1, "Invocations fail: the cache can't be reached or refuses, or a setting is wrong", 5
+        )
         self._alarm(
             "Failed",
             library("Failed", self._function.function_name),
@@ -86,7 +90,9 @@ class Operations(Construct):
         )
         if self._verification is not None:
             name = self._verification.function.function.function_name
-            self._alarm("Drift", library("Drift", name, "Maximum"), 1, "Cache and table disagree: verify all, then repair")
+            self._alarm(
+                "Drift", library("Drift", name, "Maximum"), 1, "Cache and table disagree: verify all, then repair"
+            )
             self._alarm(
                 "VerificationErrors",
                 of_function("Errors", self._verification.function.function),

@@ -35,7 +35,7 @@ class Replicator(Construct):
         given_up: The bucket with the batches that were given up.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
@@ -112,4 +112,3 @@ class Replicator(Construct):
         # Lambda tries the role's rights when the mapping is made.
         mapping.node.add_dependency(self.function.role)
         return mapping
-

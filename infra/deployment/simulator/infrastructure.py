@@ -1,4 +1,4 @@
-"""Random changes to the table, each minute, by the library's simulator. Not in the network: it talks to DynamoDB only."""
+"""Random changes to the table, each minute, by the library's simulator. It talks to DynamoDB only: in no network."""
 
 from __future__ import annotations
 

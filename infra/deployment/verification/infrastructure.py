@@ -31,7 +31,7 @@ class SampleVerification(Construct):
         function: The function; its metrics have its name as `service`.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,

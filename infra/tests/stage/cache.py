@@ -1,5 +1,7 @@
-"""The template's cache on this machine: Debian's redis-server with TLS, one node that owns every slot as a serverless
-cache is, and the template's users with the template's access strings.
+"""The template's cache on this machine.
+
+Debian's redis-server with TLS, one node that owns every slot as a serverless cache is, and the users with the
+template's access strings.
 
 A user of the template logs in by IAM. Here it takes any password, so a token that is signed as for AWS will do.
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+
 from ddb_cache_sync.local.servers import (
     LOOPBACK,
     ChildServer,
@@ -69,7 +72,7 @@ def tls_cache(users: Mapping[str, Mapping[str, Any]]) -> Iterator[TlsCache]:
 
         cache = with_free_port(start)
         with cache.admin() as admin:
-            admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)  # type: ignore[no-untyped-call]
+            admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             deadline = time.monotonic() + 10
             while b"cluster_state:ok" not in _info(admin):
                 if time.monotonic() > deadline:

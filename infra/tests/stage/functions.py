@@ -1,5 +1,7 @@
-"""A function of a template, run as Lambda runs it: its archive unpacked, its handler called by Amazon's own runtime
-client, with the environment, memory size and time-out that the template gives, and what Lambda itself sets.
+"""A function of a template, run as Lambda runs it.
+
+Its archive is unpacked, its handler called by Amazon's own runtime client, with the environment, memory size and
+time-out that the template gives, and what Lambda itself sets.
 
 Each execution environment is a process with a Runtime API of its own. What Lambda does is done:
 

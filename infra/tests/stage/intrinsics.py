@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Unknown(LookupError):
+class UnknownReferenceError(LookupError):
     """A reference to what was not made here."""
 
 
-def resolve(value: Any, made: Mapping[str, str]) -> Any:
+def resolve(value: Any, made: Mapping[str, str]) -> Any:  # noqa: PLR0911 - one for each function
     """Work out a value.
 
     Args:
@@ -23,7 +23,7 @@ def resolve(value: Any, made: Mapping[str, str]) -> Any:
             `name.attribute`.
 
     Raises:
-        Unknown: It refers to something else, or by another function.
+        UnknownReferenceError: It refers to something else, or by another function.
     """
     match value:
         case {"Ref": str(name)}:
@@ -41,7 +41,7 @@ def resolve(value: Any, made: Mapping[str, str]) -> Any:
         case dict():
             functions = [name for name in value if name.startswith("Fn::")]
             if functions:
-                raise Unknown(f"{functions[0]} is not worked out here")
+                raise UnknownReferenceError(f"{functions[0]} is not worked out here")
             return {name: resolve(each, made) for name, each in value.items()}
         case list():
             return [resolve(each, made) for each in value]
@@ -51,5 +51,5 @@ def resolve(value: Any, made: Mapping[str, str]) -> Any:
 
 def _made(name: str, made: Mapping[str, str]) -> str:
     if name not in made:
-        raise Unknown(f"{name} was not made here")
+        raise UnknownReferenceError(f"{name} was not made here")
     return made[name]

@@ -1,5 +1,7 @@
-"""A template brought to life on this machine: table and buckets in moto, the cache in redis-server, the functions in
-processes of their own from their real archive.
+"""A template brought to life on this machine.
+
+Table and buckets are in moto, the cache is redis-server, the functions are processes of their own, from the real
+archive.
 
 What the template says is what happens: tables are made with its key and stream, functions have its environment, the
 event source mapping its properties. What stands in for AWS stands here.
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
 from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, embedded_dynamodb
 from ddb_cache_sync.local.event_source_mapping import EventSourceMappingProperties
 from ddb_cache_sync.local.failure_destination import DiscardedBatch
@@ -66,7 +69,7 @@ class Stage:
     @property
     def stream_arn(self) -> str:
         """The table's stream."""
-        return self.resolved(self.mapping["EventSourceArn"])
+        return str(self.resolved(self.mapping["EventSourceArn"]))
 
     @property
     def mapping(self) -> dict[str, Any]:
@@ -101,7 +104,7 @@ class Stage:
     def client(self, service: str) -> Any:
         """boto3's client of a service here."""
         return boto3.client(
-            service,
+            service,  # type: ignore[call-overload]  # the stubs know a service by its literal name only
             region_name=self.dynamodb.region,
             endpoint_url=self.dynamodb.endpoint_url,
             aws_access_key_id="local",

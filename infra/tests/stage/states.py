@@ -29,7 +29,7 @@ _FIELDS = {
 }
 
 
-class ExecutionFailed(Exception):
+class ExecutionFailed(Exception):  # noqa: N818 - as Step Functions calls it
     """The execution has failed, with Step Functions' name of the error."""
 
     def __init__(self, error: str, cause: str) -> None:
@@ -94,20 +94,23 @@ class Interpreter:
 
     def _task(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> Any:
         parameters = filled(state["Parameters"], data, context)
+        result = self._tried(state, parameters)
+        if "ResultSelector" in state:
+            result = filled(state["ResultSelector"], result, context)
+        return found(state.get("OutputPath", "$"), result, context)
+
+    def _tried(self, state: Mapping[str, Any], parameters: Any) -> Any:
+        """What the task gives, tried again as its rules say."""
         left = {id(rule): rule["MaxAttempts"] for rule in state.get("Retry", ())}
         while True:
             try:
-                result = self.tasks[state["Resource"]](parameters)
-                break
+                return self.tasks[state["Resource"]](parameters)
             except ExecutionFailed as failure:
                 rule = next((each for each in state.get("Retry", ()) if failure.error in each["ErrorEquals"]), None)
                 if rule is None or not left[id(rule)]:
                     raise
                 left[id(rule)] -= 1
                 self.retries += 1
-        if "ResultSelector" in state:
-            result = filled(state["ResultSelector"], result, context)
-        return found(state.get("OutputPath", "$"), result, context)
 
     def _map(self, state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> Any:
         processor = state["ItemProcessor"]
@@ -147,7 +150,11 @@ class Interpreter:
         manifest = {
             "DestinationBucket": where["Bucket"],
             "MapRunArn": f"arn:aws:states:::mapRun:machine/map:{run}",
-            "ResultFiles": {"FAILED": [], "PENDING": [], "SUCCEEDED": [{"Key": f"{below}/SUCCEEDED_0.json", "Size": 1}]},
+            "ResultFiles": {
+                "FAILED": [],
+                "PENDING": [],
+                "SUCCEEDED": [{"Key": f"{below}/SUCCEEDED_0.json", "Size": 1}],
+            },
         }
         self.s3.put_object(Bucket=where["Bucket"], Key=f"{below}/manifest.json", Body=json.dumps(manifest).encode())
         return {
@@ -165,7 +172,9 @@ def filled(template: Any, data: Any, context: Mapping[str, Any]) -> Any:
     """A payload template with its paths and functions worked out."""
     if isinstance(template, dict):
         return {
-            key.removesuffix(".$"): worked_out(each, data, context) if key.endswith(".$") else filled(each, data, context)
+            key.removesuffix(".$"): worked_out(each, data, context)
+            if key.endswith(".$")
+            else filled(each, data, context)
             for key, each in template.items()
         }
     return template

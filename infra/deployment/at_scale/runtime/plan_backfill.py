@@ -1,4 +1,4 @@
-"""First step of a backfill: makes sure that it can be right before anything is written, and says where its files are."""
+"""First step of a backfill: finds out whether it can be right before anything is written, and where its files are."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""First step of a full verification: how many segments the table is to be read in, so that each fits into a function."""
+"""First step of a full verification: how many segments to read the table in, so that each fits into a function."""
 
 import os
 from typing import Any, Final

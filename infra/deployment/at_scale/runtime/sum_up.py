@@ -29,9 +29,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     for file in _read(bucket, manifest)["ResultFiles"]["SUCCEEDED"]:
         for answer in _read(bucket, file["Key"]):
             counts["pieces"] += 1
-            counts.update({
-                name: value for name, value in answer.items() if type(value) is int and name not in _NOT_COUNTED
-            })
+            counts.update(
+                {name: value for name, value in answer.items() if type(value) is int and name not in _NOT_COUNTED}
+            )
             problems |= dict.fromkeys(answer.get("problems", ()))
             reports += [answer["report"]] if "report" in answer else []
     key = f"{manifest.rpartition('/')[0]}/report.json"

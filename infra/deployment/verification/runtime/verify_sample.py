@@ -45,10 +45,12 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     service = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
     directive = {"Namespace": "DdbCacheSync", "Dimensions": [["service"]], "Metrics": _METRICS}
     print(  # noqa: T201 - CloudWatch makes metrics of it
-        json.dumps({
-            "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
-            "service": service,
-            **found,
-        })
+        json.dumps(
+            {
+                "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
+                "service": service,
+                **found,
+            }
+        )
     )
     return found
