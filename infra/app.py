@@ -13,12 +13,16 @@ from deployment.options import OptionError, Options
 from deployment.stack import CacheSyncStack
 
 
-def main() -> None:
-    """Synthesise; what can't be right is said in one line."""
+def main(target: bundle.Target = bundle.LAMBDA) -> None:
+    """Synthesise; what can't be right is said in one line.
+
+    Args:
+        target: What the functions are built for.
+    """
     app = cdk.App()
     try:
         options = Options.from_context(app.node.get_all_context())
-        code = lambda_.Code.from_asset(str(bundle.build()))
+        code = lambda_.Code.from_asset(str(bundle.build(target)))
     except (OptionError, bundle.BundleError) as error:
         sys.exit(f"{error}")
     CacheSyncStack(app, options.stack_name, options=options, code=code)
@@ -26,4 +30,5 @@ def main() -> None:
     app.synth()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -147,7 +147,7 @@ def _dependencies(target: Target, folder: Path, compiler: Path | None) -> Path:
         wanted = Path(scratch) / "requirements.txt"
         # The hashes are those of the files for Lambda; for another target the versions alone have to do.
         lines = REQUIREMENTS.read_text("utf-8").splitlines()
-        wanted.write_text("\n".join(lines if target == LAMBDA else [line.split(" --hash")[0] for line in lines]))
+        wanted.write_text("\n".join(lines if target.platforms else [line.split(" --hash")[0] for line in lines]))
         into = Path(scratch) / "into"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         command += ["--no-deps", "--only-binary=:all:", "--implementation=cp", f"--python-version={target.python}"]

@@ -41,8 +41,9 @@ def of_cache(
     names: Sequence[str], nodes: Sequence[Mapping[str, str]], statistic: str, label: str
 ) -> cloudwatch.IMetric:
     """What ElastiCache says of some nodes, added up: of one metric or several."""
-    metrics = [_metric(_CACHE, name, node, statistic, label) for name in names for node in nodes]
-    if len(metrics) == 1:
+    alone = len(names) * len(nodes) == 1
+    metrics = [_metric(_CACHE, name, node, statistic, None) for name in names for node in nodes]
+    if alone:
         return metrics[0]
     # A graph may hold several of these sums: an id has to say of which metric and node it is.
     using = {_id_of(metric): metric for metric in metrics[:_MOST_IN_AN_ALARM]}
@@ -65,5 +66,6 @@ def _metric(
         dimensions_map=dict(dimensions),
         statistic=statistic,
         period=MINUTE,
-        label=label or name,
+        # Without a label an alarm is of the metric itself, and not of an expression.
+        label=label,
     )
