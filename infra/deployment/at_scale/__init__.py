@@ -1,0 +1,1 @@
+"""Filling and verifying the whole cache: state machines with a function for each piece of the table."""

@@ -1,0 +1,265 @@
+"""The functions of the two state machines, and the machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from deployment.at_scale.states import EXPORTS, RESULTS, Machine, backfill, verification
+from deployment.buckets import private_bucket
+from deployment.functions import SyncFunction, retention
+from deployment.nag import acknowledge, acknowledge_wildcards
+from deployment.settings import replication_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_lambda as lambda_
+
+    from deployment.cache.infrastructure import Cache
+    from deployment.network.infrastructure import Network
+    from deployment.options import Options
+    from deployment.table.infrastructure import Table
+
+_KEEP_DAYS: Final = 14
+_FILE_STORAGE_GB: Final = 10  # a data file is downloaded and its checksum looked at before a line of it is used
+_WORK_MEMORY_MB: Final = 1769  # one CPU
+_LONGEST: Final = 15  # minutes, which is Lambda's limit
+
+
+class AtScale(Construct):
+    """Backfill and verification of the whole table.
+
+    Attributes:
+        bucket: Exports, results and reports.
+        backfill: The state machine that fills.
+        verification: The one that compares.
+        functions: The functions, by what they do.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        options: Options,
+        code: lambda_.Code,
+        network: Network,
+        table: Table,
+        cache: Cache,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._options, self._code, self._network, self._table, self._cache = options, code, network, table, cache
+        self.bucket = private_bucket(self, "Bucket", options=options, keep_days=_KEEP_DAYS)
+        self.functions = {
+            "plan_backfill": self._plan_backfill(),
+            "fill_file": self._fill_file(),
+            "plan_verification": self._plan_verification(),
+            "verify_segment": self._verify_segment(),
+            "sum_up": self._sum_up(),
+        }
+        self.backfill = self._machine(
+            "Backfill",
+            ("plan_backfill", "fill_file", "sum_up"),
+            lambda machine: backfill(machine, table.arn),
+        )
+        self._let_export(self.backfill)
+        self.verification = self._machine(
+            "Verification", ("plan_verification", "verify_segment", "sum_up"), verification
+        )
+
+    def _plan_backfill(self) -> SyncFunction:
+        function = self._small_function("PlanBackfill", "plan_backfill", "Checks an export before it is used")
+        function.set("DYNAMODB_TABLE", self._table.name)
+        self._let_describe(function)
+        self._let_read_exports(function)
+        return function
+
+    def _fill_file(self) -> SyncFunction:
+        function = SyncFunction(
+            self,
+            "FillFile",
+            options=self._options,
+            code=self._code,
+            handler="fill_file.handler",
+            description="Fills the cache from one data file of an export",
+            memory_mb=_WORK_MEMORY_MB,
+            timeout=cdk.Duration.minutes(_LONGEST),
+            network=self._network,
+            environment=replication_settings(self._options) | {"DYNAMODB_TABLE": self._table.name},
+            storage_gb=_FILE_STORAGE_GB,
+        )
+        self._cache.let_in(function, "filler")
+        self._let_describe(function)
+        self._let_read_exports(function)
+        function.allow("ReadItemsAgain", ["dynamodb:BatchGetItem"], [self._table.arn])
+        self._network.let_through("dynamodb", ["dynamodb:BatchGetItem"], [self._table.arn])
+        self._network.let_through("s3", ["s3:GetObject"], [self.bucket.arn_for_objects(f"{EXPORTS}*")])
+        self._network.let_through("s3", ["s3:ListBucket"], [self.bucket.bucket_arn])
+        return function
+
+    def _plan_verification(self) -> SyncFunction:
+        function = self._small_function("PlanVerification", "plan_verification", "Cuts the table into segments")
+        function.set("DYNAMODB_TABLE", self._table.name)
+        self._let_describe(function)
+        return function
+
+    def _verify_segment(self) -> SyncFunction:
+        function = SyncFunction(
+            self,
+            "VerifySegment",
+            options=self._options,
+            code=self._code,
+            handler="verify_segment.handler",
+            description="Compares one segment of the table with the cache",
+            memory_mb=_WORK_MEMORY_MB,
+            timeout=cdk.Duration.minutes(_LONGEST),
+            network=self._network,
+            environment=replication_settings(self._options)
+            | {"DYNAMODB_TABLE": self._table.name, "BUCKET": self.bucket.bucket_name},
+            storage_gb=2,
+        )
+        self._cache.let_in(function, "verifier")
+        let_compare(function, self._table, self._network)
+        drift = self.bucket.arn_for_objects(f"{RESULTS}*/drift/*")
+        function.allow("ReportDrift", ["s3:PutObject"], [drift], wildcard="one object for each execution and segment")
+        self._network.let_through("s3", ["s3:PutObject"], [drift])
+        return function
+
+    def _sum_up(self) -> SyncFunction:
+        function = self._small_function("SumUp", "sum_up", "Adds up what the pieces answered")
+        results = self.bucket.arn_for_objects(f"{RESULTS}*")
+        function.allow(
+            "ReadAnswersAndWriteTheReport",
+            ["s3:GetObject", "s3:PutObject"],
+            [results],
+            wildcard="Step Functions names the objects",
+        )
+        return function
+
+    def _small_function(self, construct_id: str, module: str, description: str) -> SyncFunction:
+        """A function that has no business with the cache."""
+        return SyncFunction(
+            self,
+            construct_id,
+            options=self._options,
+            code=self._code,
+            handler=f"{module}.handler",
+            description=description,
+            memory_mb=512,
+            timeout=cdk.Duration.minutes(5),
+        )
+
+    def _let_describe(self, function: SyncFunction) -> None:
+        function.allow("DescribeTheTable", ["dynamodb:DescribeTable"], [self._table.arn])
+        self._network.let_through("dynamodb", ["dynamodb:DescribeTable"], [self._table.arn])
+
+    def _let_read_exports(self, function: SyncFunction) -> None:
+        exports = self.bucket.arn_for_objects(f"{EXPORTS}*")
+        function.allow("ReadExports", ["s3:GetObject"], [exports], wildcard="DynamoDB names the objects")
+        function.allow("TellMissingFromForbidden", ["s3:ListBucket"], [self.bucket.bucket_arn])
+
+    def _machine(self, construct_id: str, parts: tuple[str, str, str], definition: Any) -> sfn.StateMachine:
+        functions = [self.functions[part].function for part in parts]
+        plan, work, sum_up = (function.function_arn for function in functions)
+        machine = Machine(
+            plan=plan,
+            work=work,
+            sum_up=sum_up,
+            bucket=self.bucket.bucket_name,
+            concurrency=self._options.backfill_concurrency,
+        )
+        group = logs.LogGroup(
+            self,
+            f"{construct_id}Logs",
+            retention=retention(self._options.log_days),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(self, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        made = sfn.StateMachine(
+            self,
+            construct_id,
+            definition_body=sfn.DefinitionBody.from_string(cdk.Stack.of(self).to_json_string(definition(machine))),
+            role=role,
+            logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
+            timeout=cdk.Duration.days(7),
+            tracing_enabled=self._options.xray,
+        )
+        allow(role, "CallItsFunctions", ["lambda:InvokeFunction"], [plan, work, sum_up])
+        reads = [self.bucket.arn_for_objects(f"{EXPORTS}*"), self.bucket.arn_for_objects(f"{RESULTS}*")]
+        allow(
+            role,
+            "KeepAnswers",
+            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"],
+            reads,
+            wildcard="DynamoDB and Step Functions name the objects",
+        )
+        self._let_run_itself(construct_id, role, made)
+        acknowledge(role, "IAM5[Resource::*]", "log delivery has no resources to name (added by CDK)")
+        if not self._options.xray:
+            acknowledge(made, "SF2", "tracing is by choice: context option xray")
+        return made
+
+    def _let_run_itself(self, construct_id: str, role: iam.Role, machine: sfn.StateMachine) -> None:
+        """Let a distributed map start, watch and redrive its children. A policy apart: it names the machine."""
+        children = cdk.Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{machine.state_machine_name}/*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        policy = iam.Policy(
+            self,
+            f"{construct_id}Children",
+            roles=[role],
+            statements=[
+                iam.PolicyStatement(
+                    sid="StartChildren", actions=["states:StartExecution"], resources=[machine.state_machine_arn]
+                ),
+                iam.PolicyStatement(
+                    sid="WatchAndRedriveChildren",
+                    actions=["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
+                    resources=[children],
+                ),
+            ],
+        )
+        acknowledge_wildcards(policy, [children], "Step Functions names the executions")
+
+    def _let_export(self, machine: sfn.StateMachine) -> None:
+        role = machine.role
+        assert isinstance(role, iam.Role)  # noqa: S101 - it was given as one
+        allow(role, "ExportTheTable", ["dynamodb:ExportTableToPointInTime"], [self._table.arn])
+        allow(
+            role,
+            "WatchTheExport",
+            ["dynamodb:DescribeExport"],
+            [f"{self._table.arn}/export/*"],
+            wildcard="DynamoDB names the export",
+        )
+
+
+def let_compare(function: SyncFunction, table: Table, network: Network) -> None:
+    """Let a function compare the table with the cache.
+
+    Args:
+        function: The function; the cache lets it in apart.
+        table: The table.
+        network: Its gateway is to pass the calls on.
+    """
+    actions = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Scan"]
+    function.allow("ReadTheTable", actions, [table.arn])
+    network.let_through("dynamodb", actions, [table.arn])
+
+
+def allow(
+    role: iam.Role, sid: str, actions: Sequence[str], resources: Sequence[str], *, wildcard: str | None = None
+) -> None:
+    """Add a named statement to a role."""
+    if wildcard is not None:
+        acknowledge_wildcards(role, resources, wildcard)
+    role.add_to_policy(iam.PolicyStatement(sid=sid, actions=[*actions], resources=[*resources]))

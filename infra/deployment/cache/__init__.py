@@ -1,0 +1,1 @@
+"""The cache, its users, and who may log in as which."""

@@ -1,0 +1,1 @@
+"""Where the functions and the cache meet."""

@@ -1,0 +1,1 @@
+"""What one looks at, and what wakes one up."""

@@ -1,0 +1,1 @@
+"""The function that applies the table's stream to the cache."""

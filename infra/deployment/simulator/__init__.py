@@ -1,0 +1,1 @@
+"""Random changes to the table, on a schedule."""

@@ -1,0 +1,1 @@
+"""The table whose changes are replicated."""

@@ -1,0 +1,1 @@
+"""Comparing table and cache: a sample on a schedule."""

@@ -1,0 +1,131 @@
+"""What matters in the template of the defaults. That it was synthesised at all says that cdk-nag found nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from deployment.options import BATCH_SIZE, PARALLELIZATION_FACTOR, RECORD_AGE_SECONDS, RETRY_ATTEMPTS
+from tests.templates import Template
+
+ACCOUNT = {"Ref": "AWS::AccountId"}
+
+
+def test_the_table_can_be_replicated_and_restored(template: Template) -> None:
+    """On demand, with a stream of new images, point-in-time recovery, encryption, and nobody deletes it by mistake."""
+    table = template.only("DynamoDB::Table")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert table["AttributeDefinitions"] == [{"AttributeName": "id", "AttributeType": "S"}]
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["DeletionProtectionEnabled"] is True
+
+
+def test_the_network_has_no_way_out_but_two_gateways(template: Template) -> None:
+    """No internet gateway, no NAT, no interface endpoint to pay for; and the gateways pass on named calls only."""
+    kinds = {resource["Type"] for resource in template.resources.values()}
+    assert not kinds & {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"}
+    endpoints = template.of_type("EC2::VPCEndpoint").values()
+    services = {json.dumps(each["ServiceName"]).rpartition(".")[2].strip('"]} ') for each in endpoints}
+    assert services == {"dynamodb", "s3"}
+    for each in endpoints:
+        assert each["VpcEndpointType"] == "Gateway"
+        for statement in each["PolicyDocument"]["Statement"]:
+            assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+            assert statement["Resource"] != "*"
+    for subnet in template.of_type("EC2::Subnet").values():
+        assert subnet["MapPublicIpOnLaunch"] is False
+
+
+def test_nothing_has_a_name_of_its_own_choice(template: Template) -> None:
+    """A physical name stops CloudFormation from replacing a resource, and two stacks from living side by side."""
+    named = {
+        (resource["Type"], name)
+        for resource in template.resources.values()
+        for name in resource.get("Properties", {})
+        if re.fullmatch(r"(Table|Function|Bucket|Role|Topic|LogGroup|StateMachine|Rule|Alarm|Dashboard)Name", name)
+    }
+    refer_to_others = {
+        ("AWS::Lambda::EventSourceMapping", "FunctionName"),
+        ("AWS::Lambda::Permission", "FunctionName"),
+        ("AWS::EC2::FlowLog", "LogGroupName"),
+    }
+    assert named - refer_to_others == set()
+    cache = template.only("ElastiCache::ServerlessCache")["ServerlessCacheName"]
+    assert cache.startswith("ddbcachesync")
+    assert cache == cache.lower()
+    assert len(cache) <= 40
+
+
+def test_the_cache_is_bounded_and_takes_users_by_iam_only(template: Template) -> None:
+    """Every user is in the one group, and logs in with a role; id and name are equal, or IAM would refuse them."""
+    cache = template.only("ElastiCache::ServerlessCache")
+    assert cache["Engine"] == "valkey"
+    assert cache["CacheUsageLimits"] == {
+        "DataStorage": {"Maximum": 10, "Unit": "GB"},
+        "ECPUPerSecond": {"Maximum": 20000},
+    }
+    users = template.of_type("ElastiCache::User")
+    group = template.only("ElastiCache::UserGroup")
+    assert {each["Ref"] for each in group["UserIds"]} == users.keys()
+    for user in users.values():
+        assert user["AuthenticationMode"] == {"Type": "iam"}
+        assert user["UserId"] == user["UserName"]
+        assert re.fullmatch(r"[a-z][a-z0-9-]{0,39}", user["UserId"])
+        assert "+@" not in user["AccessString"]
+
+
+def test_the_replicator_is_the_librarys_handler_set_up_by_environment_alone(template: Template) -> None:
+    function = template.named("Lambda::Function", "Replicator")
+    assert function["Handler"] == "ddb_cache_sync.aws_lambda.handler"
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert function["LoggingConfig"]["LogFormat"] == "JSON"
+    variables = function["Environment"]["Variables"]
+    assert variables.keys() == {
+        "DDB_CACHE_SYNC_ENCODING",
+        "DDB_CACHE_SYNC_IAM_CACHE_NAME",
+        "DDB_CACHE_SYNC_IAM_USER",
+        "DDB_CACHE_SYNC_KEY_TEMPLATE",
+        "DDB_CACHE_SYNC_METRICS",
+        "DDB_CACHE_SYNC_MODE",
+        "DDB_CACHE_SYNC_REDIS_URL",
+    }
+    assert "ReservedConcurrentExecutions" not in function
+
+
+def test_the_event_source_mapping_loses_nothing(template: Template) -> None:
+    """From the beginning of the stream; failures reported, bisected, given up by age, then kept with their records."""
+    mapping = template.only("Lambda::EventSourceMapping")
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": [_only_name(template, "DynamoDB::Table"), "StreamArn"]}
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["MetricsConfig"] == {"Metrics": ["EventCount"]}
+    assert mapping["BatchSize"] == BATCH_SIZE
+    assert mapping["ParallelizationFactor"] == PARALLELIZATION_FACTOR
+    assert mapping["MaximumRetryAttempts"] == RETRY_ATTEMPTS
+    assert mapping["MaximumRecordAgeInSeconds"] == RECORD_AGE_SECONDS
+    bucket = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+    assert template.resources[bucket]["DeletionPolicy"] == "Retain"
+
+
+def test_the_failure_destination_is_this_accounts(template: Template) -> None:
+    """Lambda writes there with the function's role: a bucket of the same name in another account is refused."""
+    statements = template.statements("ReplicatorRole")
+    for sid in ("KeepWhatIsGivenUp", "FindTheBucket"):
+        assert statements[sid]["Condition"] == {"StringEquals": {"s3:ResourceAccount": ACCOUNT}}
+
+
+def test_a_functions_code_cannot_use_its_network_permissions(template: Template) -> None:
+    """Lambda needs them to attach the function to the network; the function itself does not."""
+    statements = template.statements("ReplicatorRole")
+    assert statements["ButNotFromItsCode"]["Effect"] == "Deny"
+    assert statements["ButNotFromItsCode"]["Action"] == statements["ReachTheNetwork"]["Action"]
+
+
+def _only_name(template: Template, kind: str) -> str:
+    (name,) = template.of_type(kind)
+    return name

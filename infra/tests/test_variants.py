@@ -1,0 +1,146 @@
+"""Every choice by context makes a template that CloudFormation can take and that cdk-nag has nothing against."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from tests.templates import Template, synthesised
+
+# What CDK does by itself: names dependencies that a reference makes already.
+IGNORED = ["W3005"]
+
+STREAM = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders/stream/2026-01-01T00:00:00.000"
+TABLE = {"table_name": "orders", "table_stream_arn": STREAM, "key_template": "orders:{id}"}
+NETWORK = {"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": "subnet-0123456789abcdef0,subnet-0123456789abcdef1"}
+EXISTING = {"cache": "existing", "cache_url": "rediss://my-cache-vcxyz2.serverless.euw1.cache.amazonaws.com:6379"}
+VARIANTS: dict[str, dict[str, str]] = {
+    "defaults": {},
+    "existing table, network and cache with IAM": {
+        **TABLE,
+        **NETWORK,
+        **EXISTING,
+        "cache_iam_user": "sync",
+        "cache_name": "my-cache",
+        "cache_security_group_id": "sg-0123456789abcdef0",
+    },
+    "existing cache with a secret": {
+        **EXISTING,
+        "cache_secret_arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:cache-AbCdEf",
+    },
+    "nodes, two shards": {"cache": "nodes", "cache_shards": "2", "cache_replicas": "2", "encoding": "hash"},
+    "nothing beside the replication": {
+        "simulator": "false",
+        "verify_minutes": "0",
+        "backfill": "false",
+        "flow_logs": "false",
+        "removable": "true",
+        "stack_name": "Small",
+    },
+    "everything on": {
+        "xray": "true",
+        "alarm_email": "someone@example.com",
+        "ttl_attribute": "expiresAt",
+        "value_ttl_seconds": "86400",
+        "reserved_concurrency": "20",
+        "mode": "refresh",
+        "encoding": "hash",
+        "stream_view_type": "NEW_AND_OLD_IMAGES",
+    },
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_it_synthesises_and_cfn_lint_finds_nothing(name: str) -> None:
+    """What cdk-nag finds stops the synthesis already."""
+    template = synthesised(**VARIANTS[name])
+    found = lint(json.dumps(template.content), config=ManualArgs(regions=["eu-west-1"], ignore_checks=IGNORED))
+    assert [f"{each.rule.id} {each.message}" for each in found] == []
+
+
+def test_an_existing_table_is_left_alone() -> None:
+    """It is neither made nor simulated on, and only its own stream is read."""
+    template = synthesised(**VARIANTS["existing table, network and cache with IAM"])
+    assert not template.of_type("DynamoDB::Table")
+    assert not [name for name in template.of_type("Lambda::Function") if "Simulator" in name]
+    assert template.only("Lambda::EventSourceMapping")["EventSourceArn"] == STREAM
+    statements = template.statements("ReplicatorRole")
+    assert statements["ReadTheStream"]["Resource"] == STREAM
+    assert statements["ListTheTablesStreams"]["Resource"] == STREAM.rpartition("/")[0] + "/*"
+
+
+def test_an_existing_network_gets_nothing_but_a_security_group() -> None:
+    """Its endpoints are its owner's."""
+    template = synthesised(**VARIANTS["existing table, network and cache with IAM"])
+    kinds = {resource["Type"] for resource in template.resources.values() if resource["Type"].startswith("AWS::EC2::")}
+    assert kinds == {f"AWS::EC2::SecurityGroup{each}" for each in ("", "Egress", "Ingress")}
+    function = template.named("Lambda::Function", "Replicator")
+    assert function["VpcConfig"]["SubnetIds"] == NETWORK["subnet_ids"].split(",")
+    (opened,) = template.of_type("EC2::SecurityGroupIngress").values()
+    assert opened["GroupId"] == "sg-0123456789abcdef0"
+
+
+def test_an_existing_cache_is_logged_in_to_as_its_one_user() -> None:
+    template = synthesised(**VARIANTS["existing table, network and cache with IAM"])
+    assert not [kind for kind in template.resources.values() if kind["Type"].startswith("AWS::ElastiCache::")]
+    variables = template.named("Lambda::Function", "Replicator")["Environment"]["Variables"]
+    assert variables["DDB_CACHE_SYNC_IAM_USER"] == "sync"
+    assert variables["DDB_CACHE_SYNC_IAM_CACHE_NAME"] == "my-cache"
+    shown = json.dumps(template.statements("ReplicatorRole")["LogInToTheCache"]["Resource"])
+    assert ":serverlesscache:my-cache" in shown
+    assert ":user:sync" in shown
+
+
+def test_a_secret_is_the_one_thing_that_takes_an_interface_endpoint() -> None:
+    """Reachable from the functions alone, and for that secret alone."""
+    template = synthesised(**VARIANTS["existing cache with a secret"])
+    (endpoint,) = [
+        each for each in template.of_type("EC2::VPCEndpoint").values() if each["VpcEndpointType"] == "Interface"
+    ]
+    assert "secretsmanager" in json.dumps(endpoint["ServiceName"])
+    (statement,) = endpoint["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == VARIANTS["existing cache with a secret"]["cache_secret_arn"]
+    variables = template.named("Lambda::Function", "Replicator")["Environment"]["Variables"]
+    assert "DDB_CACHE_SYNC_SECRET_ID" in variables
+    assert "DDB_CACHE_SYNC_IAM_USER" not in variables
+
+
+def test_nodes_are_encrypted_fail_over_and_are_watched_one_by_one() -> None:
+    template = synthesised(**VARIANTS["nodes, two shards"])
+    group = template.only("ElastiCache::ReplicationGroup")
+    for switched_on in (
+        "AtRestEncryptionEnabled",
+        "TransitEncryptionEnabled",
+        "AutomaticFailoverEnabled",
+        "MultiAZEnabled",
+    ):
+        assert group[switched_on] is True
+    assert group["NumNodeGroups"] == 2
+    watched = {node for alarm in _alarms(template, "Evictions") for node in _nodes_of(alarm)}
+    name = group["ReplicationGroupId"]
+    assert watched == {f"{name}-{shard:04}-{node:03}" for shard in (1, 2) for node in (1, 2, 3)}
+
+
+def test_what_is_switched_off_is_not_there() -> None:
+    template = synthesised(**VARIANTS["nothing beside the replication"])
+    assert len(template.of_type("Lambda::Function")) == 1
+    for kind in ("Events::Rule", "StepFunctions::StateMachine", "EC2::FlowLog"):
+        assert not template.of_type(kind)
+    kept = [name for name, resource in template.resources.items() if resource.get("DeletionPolicy") == "Retain"]
+    assert kept == []
+
+
+def _alarms(template: Template, name: str) -> list[dict[str, Any]]:
+    return [alarm for each, alarm in template.of_type("CloudWatch::Alarm").items() if name in each]
+
+
+def _nodes_of(alarm: dict[str, Any]) -> set[str]:
+    found = set()
+    for metric in alarm["Metrics"]:
+        for dimension in metric.get("MetricStat", {}).get("Metric", {}).get("Dimensions", []):
+            found.add(dimension["Value"])
+    return found
