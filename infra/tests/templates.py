@@ -49,15 +49,15 @@ class Template:
         return found
 
     def statements(self, role: str) -> dict[str, dict[str, Any]]:
-        """The statements of the role with this in its logical id, by Sid."""
-        ((name, _),) = [(each, _) for each, _ in self.of_type("IAM::Role").items() if role in each]
+        """The statements of the one role with this in its logical id, by Sid; those that CDK adds have none."""
+        (name,) = [each for each in self.of_type("IAM::Role") if role in each]
         found = [
             statement
             for policy in self.of_type("IAM::Policy").values()
             if {"Ref": name} in policy["Roles"]
             for statement in policy["PolicyDocument"]["Statement"]
         ]
-        return {statement["Sid"]: statement for statement in found}
+        return {statement["Sid"]: statement for statement in found if "Sid" in statement}
 
 
 @functools.cache

@@ -107,7 +107,7 @@ def build(target: Target = LAMBDA, folder: Path = BUILD) -> Path:
             for name, source in sources.items():
                 (own / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, own / name)
-            _compile(own, compiler)
+            compile_modules(own, compiler)
             _write([dependencies, own], Path(scratch) / "archive")
             (Path(scratch) / "archive").replace(archive)
     return archive
@@ -163,7 +163,7 @@ def _dependencies(target: Target, folder: Path, compiler: Path | None) -> Path:
         shutil.rmtree(into / "bin", ignore_errors=True)
         for each in [*into.glob("*.dist-info/RECORD"), *into.glob("*.dist-info/REQUESTED")]:
             each.unlink()
-        _compile(into, compiler)
+        compile_modules(into, compiler)
         into.replace(kept)
     return kept
 
@@ -178,7 +178,7 @@ def own_platforms() -> list[str]:
     raise BundleError(f"the functions can't be built for {system}: build them on Linux or macOS")
 
 
-def _compile(folder: Path, compiler: Path | None) -> None:
+def compile_modules(folder: Path, compiler: Path | None) -> None:
     """Put bytecode beside every module. Without it each cold start compiles what it imports."""
     if compiler is None:
         return

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.local.servers import child_server, free_port, is_listening, temporary_folder, wait_until
 from ddb_cache_sync.settings import Settings
@@ -43,28 +44,30 @@ def main() -> None:
     # One user for all functions, as an existing cache may have it: what the verification and the applier need.
     words = [word for user in ("applier", "filler", "verifier") for word in access_string(user, Options()).split()]
     access = " ".join(["on", "-@all", *dict.fromkeys(word for word in words if word not in ("on", "-@all"))])
-    with tls_cache({"user": {"UserName": USER, "AccessString": access}}) as cache:
-        with ministack({"SSL_CERT_FILE": str(cache.authority)}) as environment:
-            say(begun, "ministack runs")
-            cdk(environment, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
-            say(begun, "bootstrapped")
-            options = {
-                "flow_logs": "false",
-                "cache": "existing",
-                "cache_url": f"rediss://127.0.0.1:{cache.port}?cluster=true",
-                "cache_iam_user": USER,
-                "cache_name": "local",
-                "removable": "true",
-            }
-            context = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-            cdk(environment, "deploy", "--require-approval", "never", *context)
-            say(begun, "deployed")
-            changes = simulate(environment)
-            say(begun, f"{changes} changes made by the simulator's function")
-            items = wait_until_equal(environment, cache.url)
-            say(begun, f"cache and table agree on {items} items")
-            cdk(environment, "destroy", "--force", *context)
-            say(begun, "destroyed")
+    with (
+        tls_cache({"user": {"UserName": USER, "AccessString": access}}) as cache,
+        ministack({"SSL_CERT_FILE": str(cache.authority)}) as environment,
+    ):
+        say(begun, "ministack runs")
+        cdk(environment, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
+        say(begun, "bootstrapped")
+        options = {
+            "flow_logs": "false",
+            "cache": "existing",
+            "cache_url": f"rediss://127.0.0.1:{cache.port}?cluster=true",
+            "cache_iam_user": USER,
+            "cache_name": "local",
+            "removable": "true",
+        }
+        context = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        cdk(environment, "deploy", "--require-approval", "never", *context)
+        say(begun, "deployed")
+        changes = simulate(environment)
+        say(begun, f"{changes} changes made by the simulator's function")
+        items = wait_until_equal(environment, cache.url)
+        say(begun, f"cache and table agree on {items} items")
+        cdk(environment, "destroy", "--force", *context)
+        say(begun, "destroyed")
 
 
 def say(begun: float, what: str) -> None:
@@ -102,7 +105,7 @@ def installed() -> Path:
     if not (folder / "bin" / "ministack").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         # boto3 as Lambda's runtime has it: ministack runs functions with its own Python.
-        install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", MINISTACK, "boto3"]
+        install: list[str | Path] = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", MINISTACK, "boto3"]
         subprocess.run(install, check=True)
     return python
 
@@ -114,7 +117,7 @@ def cdk(environment: dict[str, str], *words: str) -> None:
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=INFRA, check=True)
     app = f"{sys.executable} {INFRA / 'tests/ministack/app_here.py'}"
     with temporary_folder("cdk") as out:
-        command = [program, "--app", app, "--output", out, *words]
+        command: list[str | Path] = [program, "--app", app, "--output", out, *words]
         run = subprocess.run(command, cwd=INFRA, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(f"cdk {words[0]} failed\n{run.stdout[-3000:]}\n{run.stderr[-6000:]}")

@@ -206,11 +206,11 @@ def _image(folder: Path, dynamodb: EmbeddedDynamoDB, cache: TlsCache) -> Image:
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
         "SSL_CERT_FILE": str(cache.authority),
     }
-    return Image(python, task, _runtime(target), outside)
+    return Image(python, task, runtime_folder(target), outside)
 
 
 @functools.cache
-def _runtime(target: bundle.Target) -> Path:
+def runtime_folder(target: bundle.Target) -> Path:
     """What Lambda's runtime has, for an interpreter of this version: kept, as the archive's dependencies are."""
     from botocore import __version__ as botocore_version
 
@@ -219,7 +219,8 @@ def _runtime(target: bundle.Target) -> Path:
         into = bundle.BUILD / f"unfinished-{os.getpid()}"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--implementation=cp"]
         command += [f"--python-version={target.python}", *(f"--platform={each}" for each in bundle.own_platforms())]
-        command += [f"--target={into}", *RUNTIME_CLIENT, f"boto3=={boto3.__version__}"]
+        command += ["--no-compile", f"--target={into}", *RUNTIME_CLIENT, f"boto3=={boto3.__version__}"]
         subprocess.run(command, check=True, capture_output=True)
+        bundle.compile_modules(into, bundle.interpreter(target.python))
         into.rename(kept)
     return kept
