@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ddb_cache_sync.cli import redrive as command
 from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
 from ddb_cache_sync.sync.redrive import Redrive, RedriveReport
@@ -125,7 +124,7 @@ def test_a_stop_says_how_to_go_on(
 
         return run(self, stop)
 
-    monkeypatch.setattr(command.Redrive, "run", stopped)
+    monkeypatch.setattr(Redrive, "run", stopped)
     path = str(tmp_path / "checkpoint")
     result = call(str(given_up), "--table", table, "--checkpoint", path, "--json")
     assert (result.code, result.json["entries"], result.json["complete"]) == (1, 1, False)
