@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.runbooks.aws_cli import EXPORTS
+from tests.runbooks.destinations import destinations  # noqa: F401 - a fixture
 from tests.runbooks.local_aws import Function, LocalAws, Mapping
 from tests.runbooks.pages import Runbook, Shell
 from tests.runbooks.serving import LOOKS, installed

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ddb_cache_sync import apply_stream_event
+from ddb_cache_sync import apply_stream_event, quarantine_at
 from ddb_cache_sync.local.event_source_mapping import EventSourceMapping, EventSourceMappingProperties, Pace
 from ddb_cache_sync.settings import Settings
 from ddb_cache_sync.table.streams import StartingPosition
@@ -25,6 +25,7 @@ from ddb_cache_sync.table.streams import StartingPosition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ddb_cache_sync.local.failure_destination import FailureDestination
     from ddb_cache_sync.sync.replicator import Replicator
 
 _PACE: Final = Pace(poll_interval_seconds=0.1)
@@ -44,6 +45,7 @@ class Function:
     region: str
     variables: dict[str, str]
     memory_mb: int = 128
+    timeout_seconds: float = 30
     before: Callable[[Any], object] = field(default=lambda _: None)
     """Called with each event before it is applied."""
     outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("applied", "stale", "failures"), 0))
@@ -77,7 +79,8 @@ class Function:
         with self._lock:
             if self._made is None or self._made[0] != self.variables:
                 settings = Settings.from_environment(self.variables)
-                self._made = (self.variables, settings.replicator([self._count]))
+                quarantine = None if settings.quarantine is None else quarantine_at(settings.quarantine)
+                self._made = (self.variables, settings.replicator([self._count], quarantine))
             return self._made[1]
 
     def _count(self, report: Any) -> None:
@@ -108,6 +111,7 @@ class Mapping:
             bisect_batch_on_function_error=told.get("BisectBatchOnFunctionError", False),
             starting_position=StartingPosition(told["StartingPosition"]),
             report_batch_item_failures="ReportBatchItemFailures" in told.get("FunctionResponseTypes", ()),
+            function_timeout_seconds=self.function.timeout_seconds,
         )
 
     def configuration(self) -> dict[str, Any]:
@@ -130,6 +134,8 @@ class LocalAws:
         self.export: Callable[[dict[str, Any]], None] = lambda _: None
         """Makes the export that was asked for."""
         self.exports: dict[str, dict[str, Any]] = {}
+        self.on_failure: FailureDestination | None = None
+        """Where all mappings put what they give up."""
         self._streams = streams
         local = self
 
@@ -218,6 +224,7 @@ class LocalAws:
                 mapping.function.handler,
                 mapping.properties,
                 pace=_PACE,
+                on_failure=self.on_failure,
                 function_name=mapping.function.name,
             )
             mapping.reader.start()

@@ -108,8 +108,8 @@ def _loaded() -> tuple[Callable[[], object], Callable[..., Answer]]:
     from tests.runbooks.aws_cli import aws  # noqa: PLC0415
 
     from ddb_cache_sync.cli import app, main  # noqa: F401, PLC0415
-    from ddb_cache_sync.sync import preparing, repair, verification  # noqa: F401, PLC0415
-    from ddb_cache_sync.table import exports, scanning  # noqa: F401, PLC0415
+    from ddb_cache_sync.sync import preparing, preparing_redrive, repair, verification  # noqa: F401, PLC0415
+    from ddb_cache_sync.table import exports, given_up_queue, given_up_sources, scanning  # noqa: F401, PLC0415
 
     loader = botocore.loaders.create_loader()
     botocore.loaders.create_loader = lambda *_: loader
