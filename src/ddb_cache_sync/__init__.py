@@ -10,7 +10,6 @@ from ddb_cache_sync.core.changes import Change, ItemKey, Remove, Touch, Upsert
 from ddb_cache_sync.core.encodings import Encoding, JsonEncoding, StoredValue
 from ddb_cache_sync.core.expiry import Expiry
 from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate
-from ddb_cache_sync.core.layouts import BothLayouts
 from ddb_cache_sync.core.lookups import LookupKey
 from ddb_cache_sync.core.outcomes import ApplyReport, BatchResponse, Failure, Notice, Outcome
 from ddb_cache_sync.core.projection import Projection, Router
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
         HashEncoding,
         encoding_named,
     )
+    from ddb_cache_sync.core.layouts import BothLayouts
     from ddb_cache_sync.core.quarantined import QuarantinedRecord
     from ddb_cache_sync.core.routes import Route
     from ddb_cache_sync.core.routing import EntityRouter
@@ -61,6 +61,7 @@ else:
                 "HashEncoding",
                 "encoding_named",
             ],
+            "core.layouts": ["BothLayouts"],
             "core.quarantined": ["QuarantinedRecord"],
             "core.routes": ["Route"],
             "core.routing": ["EntityRouter"],

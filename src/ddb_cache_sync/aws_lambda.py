@@ -82,11 +82,10 @@ def handler(event: Any, context: LambdaContext) -> BatchResponse:
 
 
 def verify_handler(_event: Any, context: LambdaContext) -> dict[str, float]:
-    """A Lambda function for a schedule, `ddb_cache_sync.aws_lambda.verify_handler`: compares a sample of a table with
-    the cache, and writes CloudWatch metrics.
+    """Compare a sample of a table with the cache: a Lambda function for a schedule, which writes CloudWatch metrics.
 
-    It needs nothing but `DDB_CACHE_SYNC_*`: the settings of the function that applies the stream, and `VERIFY_TABLE`,
-    `VERIFY_SAMPLE`, `VERIFY_LOOKS`.
+    `ddb_cache_sync.aws_lambda.verify_handler` needs nothing but `DDB_CACHE_SYNC_*`: the settings of the function that
+    applies the stream, and `VERIFY_TABLE`, `VERIFY_SAMPLE`, `VERIFY_LOOKS`.
 
     Returns:
         The metrics, by name.
@@ -95,7 +94,7 @@ def verify_handler(_event: Any, context: LambdaContext) -> dict[str, float]:
         ConfigurationError: The configuration can't be right, or the function's time-out is too short for the looks.
         TableError: The table can't be read.
         CacheError: The cache can't be read.
-    """  # noqa: D205 - one sentence
+    """
     from ddb_cache_sync.observability.verify_emf import SAMPLE_METRICS, SampleMetrics  # noqa: PLC0415 - and all it loads
     from ddb_cache_sync.sync.sampling import verify_sample  # noqa: PLC0415 - same
 
@@ -124,7 +123,11 @@ def _verification() -> tuple["Settings", Any, Any, "VerifyOptions"]:
         raise ConfigurationError("no table is named", hint="Set DDB_CACHE_SYNC_VERIFY_TABLE.")
     count, share = sample_of(settings.verify_sample)
     options = VerifyOptions(
-        count, looks_of(settings.verify_looks), guard_ttl_seconds=settings.guard_ttl_seconds, sample_share=share
+        count,
+        looks_of(settings.verify_looks),
+        guard_ttl_seconds=settings.guard_ttl_seconds,
+        stream_label_ms=settings.stream_label_ms,
+        sample_share=share,
     )
     return settings, settings.client(), dynamodb_client(os.environ.get("AWS_REGION")), options
 

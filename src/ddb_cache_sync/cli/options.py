@@ -84,6 +84,10 @@ ReadCapacity: TypeAlias = Annotated[
     float | None,
     typer.Option(metavar="UNITS", help="Read capacity units a second. Default: full speed.", show_default=False),
 ]
+Listed: TypeAlias = Annotated[
+    int,
+    typer.Option("--list", metavar="N", help="How many of the keys that drifted --json names, for repair to be given."),
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 

@@ -11,6 +11,7 @@ from ddb_cache_sync.cli.options import (
     EndpointUrl,
     HashKeys,
     KeyTemplateOption,
+    Listed,
     Looks,
     ReadCapacity,
     RedisUrl,
@@ -21,7 +22,7 @@ from ddb_cache_sync.cli.options import (
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.verify import show
 from ddb_cache_sync.cli.working import working
-from ddb_cache_sync.sync.verify import VerifyOptions, looks_of, sample_of
+from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions, looks_of, sample_of
 
 
 def verify(
@@ -36,6 +37,7 @@ def verify(
     sample: Sample = None,
     looks: Looks = "1,5,30",
     read_capacity: ReadCapacity = None,
+    listed: Listed = DEFAULT_MOST_LISTED,
     hash_keys: HashKeys = False,
     as_json: AsJson = False,
 ) -> None:
@@ -44,12 +46,19 @@ def verify(
     Exit code 0: consistent, so readers can switch; 3: drift found.
     """
     count, share = sample_of(sample)
-    options = VerifyOptions(count, looks_of(looks), read_capacity=read_capacity, sample_share=share)
     given = {"config": config, "new_layout": new_layout, "redis_url": redis_url}
     with (
         working() as told,
-        rebuilding(table, region, endpoint_url, **given, key_template=key_template, encoding=encoding) as (it, _),
+        rebuilding(table, region, endpoint_url, **given, key_template=key_template, encoding=encoding) as (it, chosen),
     ):
+        options = VerifyOptions(
+            count,
+            looks_of(looks),
+            read_capacity=read_capacity,
+            most_listed=listed,
+            stream_label_ms=chosen.stream_label_ms,
+            sample_share=share,
+        )
         report = it.verify(options, on_progress=told)
     if as_json:
         print_json(report.to_json(hash_keys=hash_keys))

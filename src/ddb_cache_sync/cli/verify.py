@@ -16,6 +16,7 @@ from ddb_cache_sync.cli.options import (
     EndpointUrl,
     HashKeys,
     KeyTemplateOption,
+    Listed,
     Looks,
     ReadCapacity,
     RedisUrl,
@@ -49,12 +50,7 @@ def verify(
     ] = True,
     read_capacity: ReadCapacity = None,
     segments: Annotated[int, typer.Option(help="In how many pieces the table is read, at the same time.")] = 4,
-    listed: Annotated[
-        int,
-        typer.Option(
-            "--list", metavar="N", help="How many of the keys that drifted --json names, for repair to be given."
-        ),
-    ] = DEFAULT_MOST_LISTED,
+    listed: Listed = DEFAULT_MOST_LISTED,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a report for browsers, too.", show_default=False)
     ] = None,
