@@ -74,6 +74,15 @@ def test_what_is_no_such_url_is_refused(url: str) -> None:
         connect(url)
 
 
+@pytest.mark.parametrize("url", ["redis://user:SECRET@h", "redis://:SECRET@h?cluster=true", "rediss://user@h"])
+def test_a_user_in_the_url_beside_credentials_is_refused(url: str) -> None:
+    """One of the two would be ignored; on a cluster it would show at the first batch only."""
+    credentials = redis.UsernamePasswordCredentialProvider("user", "SECRET")
+    with pytest.raises(ConfigurationError, match="beside it") as raised:
+        connect(url, credentials=credentials)
+    assert "SECRET" not in str(raised.value)
+
+
 def test_an_option_that_redis_py_does_not_take_is_refused() -> None:
     """So that a typing mistake does not go unnoticed until the first connection."""
     with pytest.raises(ConfigurationError, match="option"):

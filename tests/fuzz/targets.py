@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from tests.fuzz import inputs, items
+from tests.fuzz.given_up import given_up
 
 Target: TypeAlias = Callable[[random.Random], None]
 
@@ -21,6 +22,7 @@ TARGETS: Final[Mapping[str, tuple[Target, int]]] = {
     "addresses": (inputs.addresses, 4),
     "templates": (inputs.templates, 4),
     "names": (inputs.names, 4),
+    "given_up": (given_up, 5),
     "files": (inputs.files, 5),
     "command_line": (inputs.command_line, 1),
 }

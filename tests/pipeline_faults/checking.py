@@ -1,4 +1,4 @@
-"""Compares a cluster with what it should hold, every key, by commands made beforehand: cheap enough to do all the time."""
+"""Compares every key of a cluster with what it should hold, by commands made beforehand: so it costs next to nothing."""
 
 from __future__ import annotations
 

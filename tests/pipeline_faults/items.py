@@ -141,6 +141,7 @@ class ItemsClient:
         keys: Those that a scan gives. None: all.
         page: How many of them at a time.
         hold: Called with each page, after it was read and before it is given out.
+        stream_arn: That of the table's stream.
     """
 
     def __init__(
@@ -149,11 +150,13 @@ class ItemsClient:
         keys: Sequence[int] | None = None,
         page: int = 1000,
         hold: Callable[[Sequence[int], int], object] = lambda *_: None,
+        stream_arn: str = f"{ARN}/stream/2025-04-23T13:37:16.991",
     ) -> None:
         self._items = items
         self._keys = range(items.count) if keys is None else keys
         self._page = page
         self._hold = hold
+        self._stream_arn = stream_arn
 
     def describe_table(self, **_: Any) -> Any:
         return {
@@ -163,6 +166,7 @@ class ItemsClient:
                 "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
                 "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
                 "ItemCount": len(self._keys),
+                "LatestStreamArn": self._stream_arn,
                 "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
             }
         }
@@ -198,6 +202,9 @@ class ItemsClient:
         return {"Responses": {NAME: [item for item in found if item is not None]}, "UnprocessedKeys": {}}
 
     def _item(self, key: Any) -> Any:
-        number = int(key["id"]["S"])
+        text = key["id"]["S"]
+        if not text.isdigit():  # of a poison record
+            return None
+        number = int(text)
         with self._items.lock:
-            return self._items.image(number) if number < self._items.count else None
+            return self._items.image(number)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -20,11 +23,13 @@ from tests.pipeline_faults.delivery import DELIVERED, PROXIED, Delivery, Jumping
 from tests.pipeline_faults.environments import Environments
 from tests.pipeline_faults.items import NAME, PROJECTION, Items, ItemsClient, cache_key
 from tests.pipeline_faults.kinds import Counts, Kind
+from tests.pipeline_faults.redriving import LATE_SECONDS, give_up, left, redrive
 from tests.pipeline_faults.servers import FAULTS, SERVERS, Lost, Servers
 from tests.pipeline_faults.stream import GeneratedStream
 
 from ddb_cache_sync import BackfillOptions, prepare_backfill
 from ddb_cache_sync.local.event_source_mapping import EventSourceMapping, EventSourceMappingProperties, Pace
+from ddb_cache_sync.local.failure_destination import FolderDestination
 from ddb_cache_sync.sync.repair import repair
 from ddb_cache_sync.sync.repair_report import RepairTarget
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ddb_cache_sync.local.embedded import EmbeddedCluster
-    from ddb_cache_sync.local.failure_destination import DiscardedBatch
+    from ddb_cache_sync.sync.redrive import RedriveReport
 
 _TIMEOUT_SECONDS: Final = 60.0
 _DRAIN_SECONDS: Final = 300.0
@@ -111,17 +116,6 @@ class Outcome:
     """Keys that were wrong after a failover, each of them found by verify and healed by repair."""
     compared: int = 0
     """Keys looked at between rounds."""
-
-
-class Destination:
-    """Keeps the batches that were given up."""
-
-    def __init__(self) -> None:
-        self.batches: list[DiscardedBatch] = []
-
-    def deliver(self, discarded: DiscardedBatch) -> None:
-        """See `FailureDestination.deliver`."""
-        self.batches.append(discarded)
 
 
 class Pipeline:
@@ -240,7 +234,7 @@ class _Round:
         self._seed = seed
         self._plan = plan
         self._clock = JumpingClock()
-        self._destination = Destination()
+        self._given_up = Path(tempfile.mkdtemp(prefix="given-up-"))
         self._begun_at = self._items.changes
         self._held_open = 1
         self._stopped = False
@@ -270,7 +264,9 @@ class _Round:
         with contextlib.ExitStack() as stack:
             racers = [threading.Thread(target=self._guarded, args=(self._server_faults,))]
             if plan.expire_guards:
-                racers.append(threading.Thread(target=self._guarded, args=(self._backfill, self._expire_guards())))
+                keys, old = self._expire_guards()
+                racers.append(threading.Thread(target=self._guarded, args=(self._backfill, keys)))
+                racers.append(threading.Thread(target=self._guarded, args=(self._redrive_late, old)))
             mappings = [self._open(stack)]
             for racer in racers:
                 racer.start()
@@ -289,6 +285,7 @@ class _Round:
                 mapping.drain(_DRAIN_SECONDS)
             self._redrive()
             self._count(mappings)
+        shutil.rmtree(self._given_up)
         if self._lost:
             self._delivery.past.clear()  # an older record would win where the guard of a newer one was lost
         self._pipeline._past = self._delivery
@@ -329,7 +326,7 @@ class _Round:
             stream.arn,
             self._delivery,
             properties,
-            on_failure=self._destination,
+            on_failure=FolderDestination(self._given_up),
             clock=self._clock,
             pace=Pace(poll_interval_seconds=0.005, retry_backoff=Backoff(base_seconds=0.005, cap_seconds=0.05)),
         )
@@ -371,16 +368,18 @@ class _Round:
         while any(not self._counts[kind] for kind in self._plan.each) and time.monotonic() < ends:
             time.sleep(0.01)
 
-    def _expire_guards(self) -> Sequence[int]:
-        """Before anything is under way."""
+    def _expire_guards(self) -> tuple[Sequence[int], Sequence[bytes]]:
+        """Let guards go before anything is under way; the keys, and some of the batches of before."""
         chance = random.Random(f"expire:{self._seed}")
         keys = chance.sample(range(self._items.count), min(self._plan.expire_guards, self._items.count))
         gone = self._pipeline.checker.forget_guards(keys, keys[: len(keys) // 3])
         self._counts.add(Kind.GUARD_EXPIRY, gone)
-        self._delivery.past.clear()  # older than a guard's time to live: what is redriven then is read from the table
+        # From here on they are older than guards live: only a redrive, which does not trust them, may bring them back.
+        old = chance.sample([*self._delivery.past], min(2, len(self._delivery.past)))
+        self._delivery.past.clear()
         self._items.busy, self._items.busy_share = keys, 0.1
         self.filled = keys
-        return keys
+        return keys, old
 
     def _backfill(self, keys: Sequence[int]) -> None:
         """Fill in the items whose guards are gone, each page held back until some of them have changed."""
@@ -401,9 +400,35 @@ class _Round:
         if report.guarded:
             self._counts.add(Kind.BACKFILL_RACE, raced)
 
+    def _redrive_late(self, old: Sequence[bytes]) -> None:
+        """Redrive batches that are older than guards live, while the stream is at work."""
+        with tempfile.TemporaryDirectory(prefix="old-") as name:
+            folder = Path(name)
+            for number, records in enumerate(map(orjson.loads, old)):
+                give_up(folder, str(number), records)
+            for arn in self._arns(folder):
+                report = self._redriven(folder, arn, LATE_SECONDS)
+                self._counts.add(Kind.READ_AGAIN, report.read_again)
+                if report.applied or report.stale:
+                    raise DivergentError("a redrive trusted records that are older than guards live")
+
     def _redrive(self) -> None:
-        """Apply what was given up."""
-        for discarded in self._destination.batches:
-            event = discarded.body()["payload"]
-            self._delivery.apply_late(orjson.loads(event)["Records"])
-            self._counts.add(Kind.GIVEN_UP)
+        """Bring back what was given up; what can't be decoded stays."""
+        batches = len(left(self._given_up))
+        for arn in self._arns(self._given_up):
+            self._redriven(self._given_up, arn)
+        kept = left(self._given_up)
+        if any(not any("ApproximateCreationDateTime" not in each["dynamodb"] for each in batch) for batch in kept):
+            raise DivergentError("a redrive left a batch without a poison record")
+        self._counts.add(Kind.GIVEN_UP, batches)
+
+    def _redriven(self, folder: Path, arn: str, late_seconds: float = 0.0) -> RedriveReport:
+        pipeline = self._pipeline
+        newest = self._stream.arn if self._stream is not None else arn
+        with pipeline._environments.one() as environment:
+            return redrive(folder, environment.client, self._items, arn, newest_arn=newest, late_seconds=late_seconds)
+
+    @staticmethod
+    def _arns(folder: Path) -> Sequence[str]:
+        """The streams that the batches are of."""
+        return sorted({batch[0]["eventSourceARN"] for batch in left(folder)})

@@ -48,8 +48,8 @@ def connect(
         **options: Passed on to redis-py, over the defaults set here.
 
     Raises:
-        ConfigurationError: Not such a URL, one of an AWS host without TLS, or an option that redis-py does not take.
-            The URL is not repeated: it may hold a password.
+        ConfigurationError: Not such a URL, one of an AWS host without TLS, one with a user or a password beside
+            credentials, or an option that redis-py does not take. The URL is not repeated: it may hold a password.
     """
     try:
         parts = urlsplit(url)
@@ -66,6 +66,11 @@ def connect(
         raise ConfigurationError(
             "the cache's URL is of an AWS host and does without TLS",
             hint="Write rediss://, or allow_plaintext (DDB_CACHE_SYNC_ALLOW_PLAINTEXT) if it has no TLS.",
+        )
+    if credentials is not None and (parts.username or parts.password):
+        raise ConfigurationError(
+            "the cache's URL holds a user or a password, and credentials are given beside it",
+            hint="Leave user and password out of the URL.",
         )
     parts, clustered = _without_cluster_flag(parts)
     arguments = _defaults(parts) | ({} if credentials is None else {"credential_provider": credentials}) | options
