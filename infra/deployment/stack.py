@@ -10,6 +10,7 @@ from deployment.at_scale.infrastructure import AtScale
 from deployment.cache.infrastructure import Cache
 from deployment.network.infrastructure import Network
 from deployment.operations.infrastructure import Operations
+from deployment.redrive.infrastructure import Redrive
 from deployment.replicator.infrastructure import Replicator
 from deployment.simulator.infrastructure import Simulator
 from deployment.table.infrastructure import Table
@@ -48,6 +49,7 @@ class CacheSyncStack(cdk.Stack):
             "cache": self.cache,
         }
         self.replicator = Replicator(self, "Replicator", **wired)
+        self.redrive = Redrive(self, "Redrive", **wired, given_up=self.replicator.given_up)
         # Never on a table that somebody else fills.
         if options.simulator and self.table.made:
             Simulator(self, "Simulator", options=options, code=code, table=self.table)
@@ -69,6 +71,7 @@ class CacheSyncStack(cdk.Stack):
             "CacheUrl": self.cache.url,
             "ReplicatorName": self.replicator.function.function.function_name,
             "GivenUpBucket": self.replicator.given_up.bucket_name,
+            "RedriveName": self.redrive.function.function.function_name,
         }
         if self.cache.reader_policy is not None and self.cache.readers_group is not None:
             said |= {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deployment.cache.access import USERS, User, access_string
+from deployment.cache.access import DRIFT_PREFIX, USERS, User, access_string
 from deployment.options import Options
 from tests.templates import INFRA, Template
 
@@ -46,7 +46,7 @@ def test_the_page_still_says_what_a_cluster_takes() -> None:
     [
         ("applier", block("apply")),
         ("filler", block("fill")),
-        ("verifier", block("verify")),
+        ("verifier", block("verify") | {f"~{DRIFT_PREFIX}*"}),
         ("redriver", block("apply") | block("repair")),
         ("reader", block("plain reader")),
     ],

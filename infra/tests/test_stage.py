@@ -121,22 +121,24 @@ def test_with_faults_they_agree_again(stage: Stage) -> None:
 def test_the_sample_on_schedule_finds_them_agreeing_and_sees_drift(stage: Stage) -> None:
     """As the template's own function, as a user who may not write; its metrics are a line of its log."""
     function = stage.function("VerifySample")
-    assert function.invoke({"source": "aws.events"}) == {"Drift": 0, "InFlight": 0, "ShareConsistent": 100.0}
-    with stage.cache.admin() as admin:
+    found = function.invoke({"source": "aws.events"})
+    assert (found["Drift"], found["ShareConsistent"]) == (0, 100.0)
+    # Half a minute of looks is too long for a test: the one setting that is not the template's.
+    with stage.cache.admin() as admin, function.with_variables(DDB_CACHE_SYNC_VERIFY_LOOKS="0.05,0.1") as hasty:
         key = next(key for key in admin.scan_iter("users:*"))
         kept = admin.get(key)
         admin.set(key, "wrong")
         try:
-            found = function.invoke({"looks": [0.05, 0.1]})
+            found = hasty.invoke({"source": "aws.events"})
         finally:
             admin.set(key, kept or b"")
     assert found["Drift"] == 1
     metrics = [json.loads(line) for line in function.log().splitlines() if '"_aws"' in line]
-    assert [line["Drift"] for line in metrics] == [0, 1]
+    assert sorted(line["Drift"] for line in metrics) == [0, 1]
     assert {line["service"] for line in metrics} == {function.name}
 
 
-def test_what_is_given_up_is_kept_with_its_records_and_brings_the_cache_up_to_date(stage: Stage) -> None:
+def test_what_is_given_up_is_kept_with_its_records_and_redriven(stage: Stage) -> None:
     """While the applier's user is locked out every batch fails; the template would try for hours, here once more."""
     function = stage.function("ReplicatorFunction")
     user = function.properties["Environment"]["Variables"]["DDB_CACHE_SYNC_IAM_USER"]
@@ -153,10 +155,14 @@ def test_what_is_given_up_is_kept_with_its_records_and_brings_the_cache_up_to_da
     assert given_up
     prefix = stage.template.statements("ReplicatorRole")["KeepWhatIsGivenUp"]["Resource"]["Fn::Join"][1][-1]
     assert all(fnmatch.fnmatch(f"/{key}", prefix) for key in given_up)
-    for key in given_up:
-        content = stage.client("s3").get_object(Bucket=stage.destination.bucket, Key=key)["Body"].read()
-        assert function.invoke(json.loads(json.loads(content)["payload"])) == {"batchItemFailures": []}
+    redrive = stage.function("Redrive")
+    shown = redrive.invoke({"dry_run": True})
+    assert (shown["entries"], shown["failed"], shown["complete"]) == (len(given_up), 0, True)
+    assert drift(stage)[0] > 0
+    done = redrive.invoke({"delete": True})
+    assert (done["applied"] + done["stale"], done["deleted"]) == (done["records"], len(given_up))
     assert drift(stage)[0] == 0
+    assert stage.destination.objects() == []
 
 
 def test_logs_hold_no_item_contents(stage: Stage) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 User = Literal["applier", "filler", "verifier", "redriver", "reader"]
 USERS: Final[tuple[User, ...]] = get_args(User)
 
+DRIFT_PREFIX: Final = "~v:~drift:{"
 _TO_LEARN_THE_NODES: Final = ("cluster|slots", "command")
 _SCRIPTS: Final = ("evalsha", "script|load")
 
@@ -43,5 +44,8 @@ def access_string(user: User, options: Options) -> str:
     keys = [f"~{options.key_prefix}*"]
     if user != "reader":
         keys += [f"~{options.guard_prefix}*"]
+    if user == "verifier":
+        # Where a sample looks for what earlier ones found. It may not write it: that would let it write items too.
+        keys += [f"~{DRIFT_PREFIX}*"]
     allowed = [f"+{each}" for each in dict.fromkeys([*commands, *_TO_LEARN_THE_NODES])]
     return " ".join(["on", *keys, "-@all", *allowed])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deployment.options import Options
     from deployment.table.infrastructure import Table
 
-HANDLER: Final = "verify_sample.handler"
+HANDLER: Final = "ddb_cache_sync.aws_lambda.verify_handler"
 
 
 class SampleVerification(Construct):
@@ -54,7 +54,10 @@ class SampleVerification(Construct):
             timeout=cdk.Duration.minutes(5),
             network=network,
             environment=replication_settings(options)
-            | {"DYNAMODB_TABLE": table.name, "SAMPLE": str(options.verify_sample)},
+            | {
+                "DDB_CACHE_SYNC_VERIFY_TABLE": table.name,
+                "DDB_CACHE_SYNC_VERIFY_SAMPLE": str(options.verify_sample),
+            },
         )
         cache.let_in(self.function, "verifier")
         let_compare(self.function, table, network)

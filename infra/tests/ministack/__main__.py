@@ -105,7 +105,16 @@ def installed() -> Path:
     if not (folder / "bin" / "ministack").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         # boto3 as Lambda's runtime has it: ministack runs functions with its own Python.
-        install: list[str | Path] = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", MINISTACK, "boto3"]
+        install: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            MINISTACK,
+            "boto3",
+        ]
         subprocess.run(install, check=True)
     return python
 

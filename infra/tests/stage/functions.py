@@ -107,6 +107,11 @@ class LocalLambda:
         self._put_back(environment)
         return answer
 
+    def with_variables(self, **variables: str) -> LocalLambda:
+        """The same function with other settings, and environments of its own."""
+        together = {"Variables": self.properties["Environment"]["Variables"] | variables}
+        return LocalLambda(self.name, {**self.properties, "Environment": together}, self.image, self.region, self.logs)
+
     def kill_idle(self) -> int:
         """Kill environments that wait for a call, as Lambda does whenever it likes; gives how many."""
         with self._lock:
