@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
+from ddb_cache_sync.sync.dropping import Dropping
+from ddb_cache_sync.sync.rebuild import LayoutFill
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,11 +99,31 @@ def test_what_is_not_right_yet_is_told(call: Callable[..., Result], redis_client
     """With the exit code of drift; and nothing is dropped."""
     drift = call("verify", "--looks", "0.01", "--json")
     assert (drift.code, drift.json["missing"]) == (3, 3)
-    assert "next: put it right" in drift.err
+    assert "put it right with ddb-cache-sync repair" in drift.err
     refused = call("drop", "--apply", "--looks", "0.01", "--quiet-seconds", "0", "--json")
     assert (refused.code, refused.json["complete"]) == (1, False)
     assert "3 of 3 keys that were compared are not right in the new layout" in refused.json["refused"]
     assert redis_client.exists("users:0", "users:1", "users:2") == 3
+
+
+@pytest.mark.parametrize(("step", "run"), [("fill", LayoutFill.run), ("drop", Dropping.run)])
+def test_a_step_that_is_stopped_says_how_to_go_on(
+    call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, step: str, run: Any
+) -> None:
+    """After Ctrl-C; the report of what was done comes first."""
+
+    def stopped(self: Any, on_progress: Any) -> Any:
+        def stop(*told: Any) -> None:
+            on_progress(*told)
+            raise Stopped(2)
+
+        return run(self, stop)
+
+    monkeypatch.setattr(LayoutFill, "run", stopped)
+    monkeypatch.setattr(Dropping, "run", stopped)
+    result = call(step, "--looks", "0.01", "--json") if step == "drop" else call(step, "--json")
+    assert (result.code, result.json["complete"]) == (130, False)
+    assert result.err.startswith("stopped: not all is done: the same command goes on")
 
 
 def test_wrong_usage_is_told(call: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +133,8 @@ def test_wrong_usage_is_told(call: Callable[..., Result], tmp_path: Path, monkey
         (["fill", "--new-layout", str(tmp_path / "same.toml")], "begin with a word of their own"),
         (["fill", "--new-layout", str(tmp_path / "none.toml")], "can't read"),
         (["fill", "--checkpoint", "/nowhere/file"], "can't be written"),
-        (["verify", "--looks", "x"], "--looks 1,5,30"),
-        (["verify", "--sample", "x"], "--sample 1%"),
+        (["verify", "--looks", "x"], "such as 1,5,30"),
+        (["verify", "--sample", "x"], "Write 1000, or 1%"),
         (["verify", "--sample", "0%"], "share above 0"),
         (["drop", "--keys-per-second", "0"], "no key a second"),
     ):

@@ -154,7 +154,7 @@ def test_wrong_usage_is_told(call: Callable[..., Result], tmp_path: Path) -> Non
     """With what to do."""
     (tmp_path / "none.json").write_text("{}", encoding="utf-8")
     for arguments, said in (
-        (["verify", "--looks", "x"], "--looks 1,5,30"),
+        (["verify", "--looks", "x"], "such as 1,5,30"),
         (["verify", "--looks", "5,1"], "rising order"),
         (["repair"], "--keys-from"),
         (["repair", "--keys-from", str(tmp_path / "none.json")], "verify --json"),

@@ -22,7 +22,8 @@ from ddb_cache_sync.errors import CacheUnavailable, TableError
 from ddb_cache_sync.sync.backfill import Backfill
 from ddb_cache_sync.sync.checkpoint import Checkpoint
 from ddb_cache_sync.sync.item_sources import Page, ScanSource
-from ddb_cache_sync.sync.repair import RepairTarget, repair
+from ddb_cache_sync.sync.repair import repair
+from ddb_cache_sync.sync.repair_report import RepairTarget
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
 from ddb_cache_sync.sync.verify_report import VerifyReport
 from ddb_cache_sync.table.descriptions import table_description

@@ -49,29 +49,32 @@ def drop(
     """Delete the keys of the old layout, and their guards. A dry run, unless told to apply.
 
     Every reader, and the function that applies the stream, must have the new layout alone by now. Exit code 0: all is
-    done, or would be; 1: it was refused or stopped, or something failed.
+    done, or would be; 1: it was refused, or something failed.
     """
     options = DropOptions(apply, keys_per_second, quiet_seconds, sample, looks_of(looks))
     given = {"config": config, "new_layout": new_layout, "redis_url": redis_url}
     with rebuilding(table, region, endpoint_url, **given, key_template=key_template, encoding=encoding) as (it, _):
         running = it.prepare_drop(options)
         error = _run(running)
-    _show(running.report, error, apply=apply, as_json=as_json)
+    report = running.report
+    _show(report, error, apply=apply, as_json=as_json)
+    if isinstance(error, Stopped):
+        raise error
+    if error is not None or not report.complete or report.young or report.failed:
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _run(running: Dropping) -> CacheSyncError | None:
-    """Run it with a progress bar; gives what it failed with."""
-    with working() as told:
-        try:
+def _run(running: Dropping) -> CacheSyncError | Stopped | None:
+    """Run it with a progress bar; gives what ended it before its time."""
+    try:
+        with working() as told:
             running.run(told)
-        except CacheSyncError as error:
-            return error
-        except Stopped:
-            return None  # the report tells
+    except (CacheSyncError, Stopped) as error:
+        return error
     return None
 
 
-def _show(report: DropReport, error: CacheSyncError | None, *, apply: bool, as_json: bool) -> None:
+def _show(report: DropReport, error: BaseException | None, *, apply: bool, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
     else:
@@ -83,11 +86,9 @@ def _show(report: DropReport, error: CacheSyncError | None, *, apply: bool, as_j
         print_problem("refused", f"{report.young:,} keys were changed meanwhile: is the stream still applied to them?")
     if report.failed:
         print_problem("failed", f"{report.failed:,} keys: the cache did not delete them")
-    if error is not None:
+    if isinstance(error, CacheSyncError):
         print_problem("failed", str(error))
     elif not report.complete and report.refused is None:
         print_problem("stopped", "not all is done: the same command goes on with what is left")
     if not apply:
         print_line(messages(), "dry run: nothing was deleted; repeat with --apply")
-    if error is not None or not report.complete or report.young or report.failed:
-        raise typer.Exit(EXIT_FAILED)

@@ -49,8 +49,7 @@ def fill(
 ) -> None:
     """Fill the new layout from the table, while the stream is applied to both.
 
-    Let the function that applies the stream have both layouts first. Exit code 0: all is done, 1: something failed, or
-    it was stopped.
+    Let the function that applies the stream have both layouts first. Exit code 0: all is done, 1: something failed.
     """
     given = {"config": config, "new_layout": new_layout, "redis_url": redis_url}
     with rebuilding(table, region, endpoint_url, **given, key_template=key_template, encoding=encoding) as (it, chosen):
@@ -65,22 +64,26 @@ def fill(
         if running.goes_on:
             print_line(messages(), f"going on from checkpoint {checkpoint}")
         error = _run(running)
-    _show(running.report, error, as_json=as_json)
+    report = running.report
+    _show(report, error, as_json=as_json)
+    if isinstance(error, Stopped):
+        raise error
+    if error is not None or report.backfill.failed or not report.complete:
+        raise typer.Exit(EXIT_FAILED)
+    print_line(messages(), "next: ddb-cache-sync rebuild verify")
 
 
-def _run(running: LayoutFill) -> CacheSyncError | None:
-    """Run it with a progress bar; gives what it failed with."""
-    with working() as told:
-        try:
+def _run(running: LayoutFill) -> CacheSyncError | Stopped | None:
+    """Run it with a progress bar; gives what ended it before its time."""
+    try:
+        with working() as told:
             running.run(told)
-        except CacheSyncError as error:
-            return error
-        except Stopped:
-            return None  # the report tells
+    except (CacheSyncError, Stopped) as error:
+        return error
     return None
 
 
-def _show(report: FillReport, error: CacheSyncError | None, *, as_json: bool) -> None:
+def _show(report: FillReport, error: BaseException | None, *, as_json: bool) -> None:
     filled, (guards, carried, left) = report.backfill, report.carried
     if as_json:
         print_json(report.to_json())
@@ -94,13 +97,7 @@ def _show(report: FillReport, error: CacheSyncError | None, *, as_json: bool) ->
         print_problem("failed", reason)
     if left:
         print_problem("note", f"{left} guards were left: what rebuild verify finds there, repair puts right")
-    if error is not None:
+    if isinstance(error, CacheSyncError):
         print_problem("failed", str(error))
     if not report.complete:
-        print_problem(
-            "stopped",
-            "not all is done: the same command goes on, from the table's beginning unless there is a --checkpoint",
-        )
-    if error is not None or filled.failed or not report.complete:
-        raise typer.Exit(EXIT_FAILED)
-    print_line(messages(), "next: ddb-cache-sync rebuild verify")
+        print_problem("stopped", "not all is done: the same command goes on; with --checkpoint FILE where it stopped")

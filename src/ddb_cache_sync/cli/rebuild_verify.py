@@ -65,6 +65,6 @@ def verify(
     else:
         show(report, hash_keys=hash_keys)
     if not report.consistent:
-        print_line(messages(), "next: put it right with ddb-cache-sync repair --config and the new layout's file")
+        print_line(messages(), "next: set DDB_CACHE_SYNC_NEW_LAYOUT, and put it right with ddb-cache-sync repair")
         raise typer.Exit(EXIT_DRIFT)
     print_line(messages(), "next: switch the readers, then the function, and then ddb-cache-sync rebuild drop")

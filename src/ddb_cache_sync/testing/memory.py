@@ -117,9 +117,9 @@ class MemoryCache:
 
     def drop(self, drops: Sequence[Drop], deadline: float | None = None) -> Sequence[WriteResult]:  # noqa: ARG002
         """See `InspectableCache.drop`."""
-        return [self._drop(each) for each in drops]
+        return [self._drop_key(each) for each in drops]
 
-    def _drop(self, drop: Drop) -> WriteResult:
+    def _drop_key(self, drop: Drop) -> WriteResult:
         [left] = self.lifetimes_ms([drop.guard])
         if drop.most_left_ms is not None and isinstance(left, int) and left > drop.most_left_ms:
             return STALE
