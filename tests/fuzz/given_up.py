@@ -42,7 +42,9 @@ class _EmptyStream:
 
 def given_up(r: random.Random) -> None:
     """An object or a message is read, or refused with a `RecordError`; a redrive goes through it in either case."""
-    records = [lambda_form(record(r, ("id",), 1 + place)) | {"eventSourceARN": _STREAM} for place in range(r.randrange(4))]
+    records = [
+        lambda_form(record(r, ("id",), 1 + place)) | {"eventSourceARN": _STREAM} for place in range(r.randrange(4))
+    ]
     if records and r.random() < 0.4:
         records[0] = spoilt(r, records[0])
     content = _object(r, records)

@@ -75,7 +75,7 @@ class GuardGoesWithTheValue(SimulatedCache):
     def _apply(self, write: Write) -> WriteResult:
         result = super()._apply(write)
         if write.value is None:
-            self._drop(write.guard, "guard dropped")
+            self._lose(write.guard, "guard dropped")
         return result
 
 

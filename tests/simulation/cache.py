@@ -120,12 +120,12 @@ class SimulatedCache(MemoryCache):
                 break
             over.append(guard)
         for guard in over:
-            self._drop(guard, "guard expired")
+            self._lose(guard, "guard expired")
 
     def evict_guard(self, guard: str) -> None:
         """Evict a guard, as a full cache does."""
         if guard in self.guards:
-            self._drop(guard, "guard evicted")
+            self._lose(guard, "guard evicted")
             self.settled.discard(guard.removeprefix("~v:{").removesuffix("}"))
 
     def evict_value(self, key: str) -> None:
@@ -154,7 +154,7 @@ class SimulatedCache(MemoryCache):
         self._touched.pop(guard, None)
         self._touched[guard] = self.world.now
 
-    def _drop(self, guard: str, why: str) -> None:
+    def _lose(self, guard: str, why: str) -> None:
         del self.guards[guard], self._touched[guard]
         self._note(why, guard)
         self.world.counts[why] += 1
