@@ -2,16 +2,13 @@
 
 import json
 import logging
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from tests.docs.markdown import ROOT, Block, blocks, code_span, marked, rows
 
 from ddb_cache_sync.observability.emf import METRICS
@@ -59,22 +56,6 @@ def test_each_block_of_these_guides_runs_by_itself(block: Block) -> None:
     """Its assertions hold."""
     assert "assert " in block.code
     exec(compile(block.code, "guide.md", "exec"), {"__name__": "guide_md"})
-
-
-@pytest.mark.servers
-@pytest.mark.skipif(shutil.which("jq") is None, reason="the guide uses jq")
-def test_a_batch_that_was_given_up_can_be_applied(redis_client: redis.Redis, redis_url: str, tmp_path: Path) -> None:
-    """The object of an S3 destination has the event as text."""
-    given_up = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "payload": EVENT.read_text(encoding="utf-8")}
-    (tmp_path / "given-up.json").write_text(json.dumps(given_up), encoding="utf-8")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", marked(HOW_TO / "lambda-settings.md", "run: with given-up.json")],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": path, "DDB_CACHE_SYNC_REDIS_URL": redis_url},
-        check=True,
-    )
-    assert redis_client.exists("users:42")
 
 
 def test_the_hooks_of_the_guide_work(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

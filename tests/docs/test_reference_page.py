@@ -25,6 +25,7 @@ from ddb_cache_sync import (
     Notice,
     Outcome,
     Projection,
+    QuarantinedRecord,
     Remove,
     Replicator,
     Route,
@@ -46,7 +47,9 @@ from ddb_cache_sync.core.readable import ReadableRecord
 from ddb_cache_sync.estimate import Bottleneck, Cost, Estimate, Way, Workload, default_prices, estimate
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
 from ddb_cache_sync.sync.inspection import Inspection
+from ddb_cache_sync.sync.preparing_redrive import RedriveClients, prepare_redrive
 from ddb_cache_sync.sync.preview import Preview
+from ddb_cache_sync.sync.redrive import Redrive, RedriveOptions, RedriveReport
 from ddb_cache_sync.sync.repair_report import Repaired, RepairTarget
 from ddb_cache_sync.sync.verify import VerifyOptions
 from ddb_cache_sync.sync.verify_report import Drifted, VerifyReport
@@ -96,10 +99,11 @@ RECORDS = [
 ESTIMATES = [Workload, Estimate, Way, Cost, Bottleneck]
 EXPORTS = [exports.Export, exports.DataFile, exports.ExportLine, exports.MalformedLine]
 TABLES = [scanning.ScanPage, descriptions.TableDescription]
+REDRIVES = [QuarantinedRecord, RedriveOptions, RedriveReport]
 CHECKS = [VerifyOptions, VerifyReport, Drifted, RepairTarget, Repaired, Inspection]
 
 
-@pytest.mark.parametrize("kind", [*RECORDS, *ESTIMATES, *EXPORTS, *TABLES, *CHECKS], ids=lambda it: it.__name__)
+@pytest.mark.parametrize("kind", [*RECORDS, *REDRIVES, *ESTIMATES, *EXPORTS, *TABLES, *CHECKS], ids=lambda it: it.__name__)
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
     assert named(kind.__name__) == fields(kind)
@@ -188,6 +192,18 @@ def test_a_backfill_is_as_the_page_says() -> None:
     assert named("backfill --json") == [*BackfillReport().to_json()]
     text = ", ".join(arguments(prepare_backfill)).partition("clock=")[0]
     assert f"`prepare_backfill({text}clock=…)`" in PAGE.read_text(encoding="utf-8").replace("\n", " ")
+
+
+def test_a_redrive_is_as_the_page_says() -> None:
+    """Its methods and properties, its defaults and clients, and what the command prints."""
+    described = [code_span(row[0]).partition("(")[0] for row in rows(PAGE, "of `Redrive`")]
+    assert sorted(described) == sorted(name for name in vars(Redrive) if not name.startswith("_"))
+    defaults = [default.strip('"') for _, default, _ in rows(PAGE, "`RedriveOptions`")]
+    assert defaults == [str(each.default) for each in dataclasses.fields(RedriveOptions)]
+    assert named("redrive --json") == [*RedriveReport().to_json()]
+    page = PAGE.read_text(encoding="utf-8").replace("\n", " ")
+    assert f"`prepare_redrive({', '.join(arguments(prepare_redrive)).partition('clock=')[0]}clock=…)`" in page
+    assert f"`RedriveClients({', '.join(arguments(RedriveClients))})`" in page
 
 
 def test_the_json_of_a_dry_run_is_as_the_page_says() -> None:
