@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.runbooks.aws_cli import Answer
 
 LOOKS: Final = "RUNBOOKS_LOOKS"
-"""The variable that says when `verify` looks again, which is half a minute where the page does not say."""
+"""The variable that says when `verify` and the like look again: half a minute where the page does not say."""
 
 _READY: Final = b"ready\n"
 _SERVICES: Final = ("dynamodb", "lambda", "cloudwatch", "sqs", "s3")
@@ -126,7 +126,8 @@ def _run(asked: _Asked, main: Callable[[], object]) -> int:
     os.environ.clear()
     os.environ.update(asked.environment)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    looks = ["--looks", asked.environment[LOOKS]] if asked.words[0] == "verify" and "--looks" not in asked.words else []
+    compares = {"verify", "drop"} & {*asked.words[:2]} and "--looks" not in asked.words
+    looks = ["--looks", asked.environment[LOOKS]] if compares else []
     sys.argv = [asked.name, *asked.words, *looks]
     code: object = 0
     try:
