@@ -57,7 +57,16 @@ def test_a_cluster_is_known_by_its_host_or_by_the_url(url: str, clustered: bool)
 
 @pytest.mark.parametrize(
     "url",
-    ["", "localhost:6379", "http://h", "redis://", "redis://h:port", "redis://[", "redis://h?cluster=yes", "redis://h?a=\udcff"],
+    [
+        "",
+        "localhost:6379",
+        "http://h",
+        "redis://",
+        "redis://h:port",
+        "redis://[",
+        "redis://h?cluster=yes",
+        "redis://h?a=\udcff",
+    ],
 )
 def test_what_is_no_such_url_is_refused(url: str) -> None:
     """When the client is made."""

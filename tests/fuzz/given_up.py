@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from tests.fuzz.making import json_bytes, junk, lambda_form, record, spoilt, spoilt_bytes
+from tests.fuzz.scratch import PLACE
 from tests.pipeline_faults.items import ARN, Items
 from tests.pipeline_faults.redriving import redrive
 
@@ -42,7 +43,9 @@ class _EmptyStream:
 
 def given_up(r: random.Random) -> None:
     """An object or a message is read, or refused with a `RecordError`; a redrive goes through it in either case."""
-    records = [lambda_form(record(r, ("id",), 1 + place)) | {"eventSourceARN": _STREAM} for place in range(r.randrange(4))]
+    records = [
+        lambda_form(record(r, ("id",), 1 + place)) | {"eventSourceARN": _STREAM} for place in range(r.randrange(4))
+    ]
     if records and r.random() < 0.4:
         records[0] = spoilt(r, records[0])
     content = _object(r, records)
@@ -53,7 +56,7 @@ def given_up(r: random.Random) -> None:
         assert str(error)
     if found is None or r.random() < 0.95:
         return
-    with tempfile.TemporaryDirectory(prefix="fuzz-", dir="/dev/shm") as name:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=PLACE) as name:
         Path(name, "one").write_bytes(content)
         report = redrive(Path(name), MemoryCache(), _ITEMS, _STREAM, newest_arn=_STREAM, streams=_EmptyStream())
         assert report.entries == 1
