@@ -19,7 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.pipeline_faults.rounds import DivergentError, Pipeline, drawn_plan
+from tests.pipeline_faults.pipeline import Pipeline
+from tests.pipeline_faults.plans import drawn_plan
+from tests.pipeline_faults.rig import DivergentError
 from tests.pipeline_faults.servers import CONFIG
 from tests.soak.figures import Figures, Sample, added, client_mb
 from tests.soak.plot import svg
@@ -62,19 +64,19 @@ class Recorder:
 
     def sample(self) -> None:
         """Take a sample, and write."""
-        now, before, pipeline = self.figures, self._before, self._pipeline
-        done = pipeline.outcome
+        now, before, rig = self.figures, self._before, self._pipeline.rig
+        done = self._pipeline.outcome
         now.seconds = round(before.seconds + time.monotonic() - self._began, 1)
-        now.applies = before.applies + pipeline.servers.applied()
-        now.changes = before.changes + pipeline.items.changes - pipeline.items.count
+        now.applies = before.applies + rig.servers.applied()
+        now.changes = before.changes + rig.items.changes - rig.items.count
         now.records = before.records + done.records
         now.invocations = before.invocations + done.invocations
         now.failed_invocations = before.failed_invocations + done.failed_invocations
         now.compared = before.compared + done.compared
         now.lost = before.lost + done.lost
-        now.faults = added(before.faults, pipeline.counts.as_json())
+        now.faults = added(before.faults, rig.counts.as_json())
         faults = sum(now.faults.values())
-        memory = round(client_mb(), 1), round(pipeline.servers.memory_mb(), 1)
+        memory = round(client_mb(), 1), round(rig.servers.memory_mb(), 1)
         now.samples.append(Sample(now.seconds, now.applies, now.changes, faults, *memory))
         if self._path is not None:
             now.write(self._path)
