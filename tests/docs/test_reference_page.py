@@ -103,7 +103,9 @@ REDRIVES = [QuarantinedRecord, RedriveOptions, RedriveReport]
 CHECKS = [VerifyOptions, VerifyReport, Drifted, RepairTarget, Repaired, Inspection]
 
 
-@pytest.mark.parametrize("kind", [*RECORDS, *REDRIVES, *ESTIMATES, *EXPORTS, *TABLES, *CHECKS], ids=lambda it: it.__name__)
+@pytest.mark.parametrize(
+    "kind", [*RECORDS, *REDRIVES, *ESTIMATES, *EXPORTS, *TABLES, *CHECKS], ids=lambda it: it.__name__
+)
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
     assert named(kind.__name__) == fields(kind)
