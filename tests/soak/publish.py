@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,23 +30,23 @@ _MOST_SAMPLES: Final = 120
 
 def soak_text(figures: Figures) -> str:
     """What the page says of a soak run."""
-    end = "no key was wrong that no failover took" if not figures.divergent else "**keys diverged**"
+    end = "**keys diverged**" if figures.divergent else "no key was wrong that no failover took"
     memory = [sample.client_mb for sample in figures.samples[1:]] or [0.0]
     servers = [sample.servers_mb for sample in figures.samples[1:]] or [0.0]
-    return "\n".join(
-        [
-            f"The last long run began on {figures.started} and took {figures.seconds / 3600:.1f} hours: "
-            f"**{figures.applies:,} guarded applies**, {figures.changes:,} changes of {figures.keys:,} items, "
-            f"{figures.invocations:,} invocations ({figures.failed_invocations:,} of them failed), {figures.rounds:,} "
-            f"rounds, {sum(figures.faults.values()):,} faults; {end}. Failovers took {figures.lost:,} writes: verify found "
-            f"each of them, and repair healed it.",
-            "",
-            f"It made {figures.rate:,.0f} applies a second on {figures.machine.get('cores', '?')} cores, which six servers, "
-            "the client and other programs shared. The client's memory was between "
-            f"{min(memory):,.0f} and {max(memory):,.0f} MB, that of all servers together between {min(servers):,.0f} and "
-            f"{max(servers):,.0f} MB. Seed `{figures.seed}`.",
-        ]
+    first = (
+        f"The last long run began on {figures.started} and took {figures.seconds / 3600:.1f} hours: "
+        f"**{figures.applies:,} guarded applies**, {figures.changes:,} changes of {figures.keys:,} items, "
+        f"{figures.invocations:,} invocations ({figures.failed_invocations:,} of them failed), {figures.rounds:,} "
+        f"rounds, {sum(figures.faults.values()):,} faults; {end}. Failovers took {figures.lost:,} writes: verify found "
+        "each of them, and repair healed it."
     )
+    second = (
+        f"It made {figures.rate:,.0f} applies a second on {figures.machine.get('cores', '?')} cores, which six servers, "
+        f"the client and other programs shared. The client's memory was between {min(memory):,.0f} and "
+        f"{max(memory):,.0f} MB, that of all servers between {min(servers):,.0f} and {max(servers):,.0f} MB. Seed "
+        f"`{figures.seed}`."
+    )
+    return f"{_wrapped(first)}\n\n{_wrapped(second)}"
 
 
 def faults_text(figures: Figures) -> str:
@@ -59,11 +60,15 @@ def fuzz_text(figures: dict[str, Any]) -> str:
     """What the page says of a fuzz run."""
     targets = ", ".join(f"{name} {found['inputs']:,}" for name, found in figures["targets"].items())
     slowest = max(found["slowest_ms"] for found in figures["targets"].values())
-    return (
+    return _wrapped(
         f"The last long run: {figures['inputs']:,} inputs in {figures['seconds'] / 60:.0f} minutes of one core, seed "
-        f"`{figures['seed']}`, {figures['defects']} defects. The slowest input took {slowest:,.0f} ms, and the process had "
-        f"{figures['largest_mb']} MB at the most. By target: {targets}."
+        f"`{figures['seed']}`, {figures['defects']} defects. The slowest input took {slowest:,.0f} ms, and the process "
+        f"had {figures['largest_mb']} MB at the most. By target: {targets}."
     )
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def thinned(figures: Figures) -> Figures:
@@ -77,8 +82,10 @@ def thinned(figures: Figures) -> Figures:
 def replaced(text: str, name: str, content: str) -> str:
     """The page with another content between two comments."""
     opening, closing = f"<!-- figures: {name} -->\n", f"\n<!-- end: {name} -->"
-    before, _, rest = text.partition(opening)
-    _, _, after = rest.partition(closing)
+    before, begins, rest = text.partition(opening)
+    _, ends, after = rest.partition(closing)
+    assert begins, f"the page has no place for {name}"
+    assert ends, f"the place for {name} has no end"
     return before + opening + content + closing + after
 
 
