@@ -41,8 +41,8 @@ def soak_text(figures: Figures) -> str:
         "each of them, and repair healed it."
     )
     second = (
-        f"It made {figures.rate:,.0f} applies a second on {figures.machine.get('cores', '?')} cores, which six servers, "
-        f"the client and other programs shared. The client's memory was between {min(memory):,.0f} and "
+        f"It made {figures.rate:,.0f} applies a second on {figures.machine.get('cores', '?')} cores, which six "
+        f"servers, the client and other programs shared. The client's memory was between {min(memory):,.0f} and "
         f"{max(memory):,.0f} MB, that of all servers between {min(servers):,.0f} and {max(servers):,.0f} MB. Seed "
         f"`{figures.seed}`."
     )
