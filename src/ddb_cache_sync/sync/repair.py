@@ -7,7 +7,9 @@ Rules:
 2. A key that agrees with its item already is left alone, guard and all. So a repair can be done again.
 3. From reading the guard to writing passes no more than a minute: else a guard could have come and gone.
 4. In the modes `invalidate` and `refresh` a key that may be missing is not filled; a stale one is put right.
-5. Lookup keys have rules of their own: `lookup_repair`.
+5. Where a repair stands for a change, its guard is left with that change's version at least, also if the key agrees:
+   else an older change that comes late would find an older guard, and win for good.
+6. Lookup keys have rules of their own: `lookup_repair`.
 """
 
 from __future__ import annotations
@@ -164,24 +166,27 @@ class Repairs:
         guard_keys = [each.projection.guard_key(each.target.key) for each in planned]
         guards = sides.guards(guard_keys)
         items = sides.items([each.item_key for each in planned])
-        expected: list[tuple[Expected, str]] = []
+        expected: list[tuple[Expected, str, Version | None]] = []
         for each, guard, item in zip(planned, guards, items, strict=True):
             try:
-                expected.append((self._expected(each, item), guard))
+                expected.append((self._expected(each, item), guard, each.target.change))
             except RecordError as error:
                 yield Repaired(each.target.key, RepairAction.REFUSED, guard_before=guard, reason=error.problem)
-        values = sides.values([right for right, _ in expected])
-        wanted: list[tuple[Repair, Drift]] = []
-        for right, guard in expected:
+        values = sides.values([right for right, _, _ in expected])
+        wanted: list[tuple[Repair, Drift | None]] = []
+        for right, guard, change in expected:
             drift = right.drift(values[right.key])
-            if drift is None:
+            leaves = change if change is not None and change > guard else None
+            if drift is None and leaves is None:
                 yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
             elif guard and not is_version(guard):
                 yield Repaired(
                     right.key, RepairAction.REFUSED, drift, guard_before=guard, reason="its guard is no version"
                 )
             else:
-                wanted.append((Repair(right.write, guard), drift))
+                # What may be missing stays so (rule 4).
+                write = right.write._replace(only_cached=True) if drift is None else right.write
+                wanted.append((Repair(write, guard, leaves), drift))
         if self._apply and self._monotonic() - started > MOST_SECONDS:
             yield from (Repaired(each.key, RepairAction.MOVED, drift, each.found) for each, drift in wanted)
             return
@@ -190,7 +195,7 @@ class Repairs:
     def _expected(self, planned: _Planned, item: Upsert | None) -> Expected:
         return expected_at(self._sides.router, planned.projection, planned.target.key, item, self._sides.clock())
 
-    def _written(self, wanted: Sequence[tuple[Repair, Drift]]) -> Iterator[Repaired]:
+    def _written(self, wanted: Sequence[tuple[Repair, Drift | None]]) -> Iterator[Repaired]:
         results: Sequence[object] = [APPLIED] * len(wanted)
         if self._apply:
             results = self._sides.cache.repair([each for each, _ in wanted], time.monotonic() + PATIENCE_SECONDS)
@@ -198,7 +203,8 @@ class Repairs:
             if isinstance(result, CacheError):
                 yield Repaired(each.key, RepairAction.REFUSED, drift, each.found, reason=result.problem)
             elif result is APPLIED:
-                action = RepairAction.DELETED if each.write.value is None else RepairAction.WRITTEN
-                yield Repaired(each.key, action, drift, each.found, each.left, self._apply)
+                written = RepairAction.DELETED if each.write.value is None else RepairAction.WRITTEN
+                action = RepairAction.AGREES if drift is None else written
+                yield Repaired(each.key, action, drift, each.found, each.left, self._apply and drift is not None)
             else:
                 yield Repaired(each.key, RepairAction.MOVED, drift, each.found)

@@ -37,6 +37,9 @@ class RepairTarget(NamedTuple):
     """The item's primary key; None: it is read back from the cache key."""
     kind: Drift | None = None
     """How it drifted, by a verification of the whole table; None: nobody has compared that."""
+    change: Version | None = None
+    """A change of the item that was made before the repair, and is not applied otherwise: the guard is to hold its
+    version at least, so that nothing older wins. None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
