@@ -24,8 +24,9 @@ STARTING_POSITION: Final = "TRIM_HORIZON"
 BATCH_SIZE: Final = 1000
 BATCHING_WINDOW_SECONDS: Final = 0
 PARALLELIZATION_FACTOR: Final = 2
-RETRY_ATTEMPTS: Final = -1  # an outage of the cache uses them up as a poison record does: the age ends both
-RECORD_AGE_SECONDS: Final = 6 * 3600
+# A poison record is set aside, so what is tried again waits for an outage to end: the age alone is the bound.
+RETRY_ATTEMPTS: Final = -1
+RECORD_AGE_SECONDS: Final = 12 * 3600
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})

@@ -156,13 +156,36 @@ def test_what_is_given_up_is_kept_with_its_records_and_redriven(stage: Stage) ->
     prefix = stage.template.statements("ReplicatorRole")["KeepWhatIsGivenUp"]["Resource"]["Fn::Join"][1][-1]
     assert all(fnmatch.fnmatch(f"/{key}", prefix) for key in given_up)
     redrive = stage.function("Redrive")
-    shown = redrive.invoke({"dry_run": True})
+    shown = redrive.invoke({"dry_run": True})["given_up"]
     assert (shown["entries"], shown["failed"], shown["complete"]) == (len(given_up), 0, True)
     assert drift(stage)[0] > 0
-    done = redrive.invoke({"delete": True})
+    done = redrive.invoke({"delete": True})["given_up"]
     assert (done["applied"] + done["stale"], done["deleted"]) == (done["records"], len(given_up))
     assert drift(stage)[0] == 0
     assert stage.destination.objects() == []
+
+
+def test_a_poison_record_is_set_aside_and_holds_up_nothing(stage: Stage) -> None:
+    """It is in the bucket before Lambda is told that it is done with; redriven unmended, it stays there."""
+    stream = {"eventSourceARN": stage.stream_arn, "eventSource": "aws:dynamodb", "eventName": "INSERT"}
+    images: list[dict[str, Any]] = [{"id": {"S": "poison"}, "odd": {"X": "1"}}, {"id": {"S": "good"}}]
+    # Young: of an old record the redrive would read the item from the table, and find none.
+    body = {"ApproximateCreationDateTime": time.time()}
+    records = [
+        {
+            **stream,
+            "dynamodb": {**body, "Keys": {"id": each["id"]}, "NewImage": each, "SequenceNumber": f"{10**26 + n}"},
+        }
+        for n, each in enumerate(images)
+    ]
+    assert stage.function("ReplicatorFunction").invoke({"Records": records}) == {"batchItemFailures": []}
+    with stage.cache.admin() as admin:
+        assert admin.exists("users:good")
+        assert not admin.exists("users:poison")
+        admin.delete("users:good")
+    assert [key.split("/")[0] for key in stage.destination.objects()] == ["quarantine"]
+    report = stage.function("Redrive").invoke({"delete": True})["quarantine"]
+    assert (report["entries"], report["failed"], report["deleted"]) == (1, 1, 0)
 
 
 def test_logs_hold_no_item_contents(stage: Stage) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from ddb_cache_sync.core.outages import RECORD_AGE_SECONDS as LIBRARYS_AGE
+from ddb_cache_sync.core.outages import RETRIES_WITH_QUARANTINE
 from deployment.options import BATCH_SIZE, PARALLELIZATION_FACTOR, RECORD_AGE_SECONDS, RETRY_ATTEMPTS
 from tests.templates import Template
 
@@ -91,6 +93,7 @@ def test_the_replicator_is_the_librarys_handler_set_up_by_environment_alone(temp
         "DDB_CACHE_SYNC_KEY_TEMPLATE",
         "DDB_CACHE_SYNC_METRICS",
         "DDB_CACHE_SYNC_MODE",
+        "DDB_CACHE_SYNC_QUARANTINE",
         "DDB_CACHE_SYNC_REDIS_URL",
     }
     assert "ReservedConcurrentExecutions" not in function
@@ -106,8 +109,9 @@ def test_the_event_source_mapping_loses_nothing(template: Template) -> None:
     assert mapping["MetricsConfig"] == {"Metrics": ["EventCount"]}
     assert mapping["BatchSize"] == BATCH_SIZE
     assert mapping["ParallelizationFactor"] == PARALLELIZATION_FACTOR
-    assert mapping["MaximumRetryAttempts"] == RETRY_ATTEMPTS
-    assert mapping["MaximumRecordAgeInSeconds"] == RECORD_AGE_SECONDS
+    # As the library reckons them, where poison records are set aside.
+    assert mapping["MaximumRetryAttempts"] == RETRY_ATTEMPTS == RETRIES_WITH_QUARANTINE
+    assert mapping["MaximumRecordAgeInSeconds"] == RECORD_AGE_SECONDS == LIBRARYS_AGE
     bucket = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
     assert template.resources[bucket]["DeletionPolicy"] == "Retain"
 

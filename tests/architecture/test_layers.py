@@ -209,7 +209,7 @@ def test_importing_the_package_loads_no_module_that_applying_does_without() -> N
             *("core.route_checks", "core.routing"),
             *("core.encodings.attribute", "core.encodings.compressed", "core.encodings.dynamodb_json"),
             *("core.encodings.hash", "core.encodings.named", "core.validation", "observability"),
-            *("core.quarantined", "sync.quarantine"),
+            *("core.layouts", "core.quarantined", "sync.quarantine"),
             *("sync.backfill", "sync.checkpoint", "sync.preparing", "sync.reader"),
         )
     }

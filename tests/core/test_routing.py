@@ -337,6 +337,8 @@ def test_a_projection_of_two_routes_leaves_out_what_each_of_them_fixes() -> None
     ]
     assert (one.projection.mode, one.projection.guard_prefix) == ("refresh", "g:")
     assert repr(projection.keys) == "KeyTemplate('{table}:{PK}')"
+    # So that what two routers have in common is known to be the same.
+    assert Route(projection, table="c", key=PROFILE).projection is one.projection
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ddb_cache_sync import (
     CacheReader,
     Expiry,
     HashEncoding,
+    KeyTemplate,
     LookupKey,
     Outcome,
     Projection,
@@ -23,12 +24,17 @@ from ddb_cache_sync import (
     connect,
 )
 from ddb_cache_sync.cache.applier import cache_of
+from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key, lease_key
+from ddb_cache_sync.core.key_forms import key_forms
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.local.embedded import embedded_cluster
+from ddb_cache_sync.sync.dropping import DropOptions, Dropping
 from ddb_cache_sync.sync.repair import repair
 from ddb_cache_sync.sync.repair_report import RepairTarget
+from ddb_cache_sync.sync.sampling import verify_sample
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
+from ddb_cache_sync.sync.verify_report import VerifyReport
 from ddb_cache_sync.testing import stream_record
 
 if TYPE_CHECKING:
@@ -37,9 +43,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 PAGE = ROOT / "docs" / "how-to" / "permissions.md"
-APPLY, FILL, READER, PLAIN_READER, CLUSTER, VERIFY, REPAIR = (
+APPLY, FILL, READER, PLAIN_READER, CLUSTER, VERIFY, REPAIR, DROP = (
     marked(PAGE, f"acl: {name}").split()
-    for name in ("apply", "fill", "reader", "plain reader", "cluster", "verify", "repair")
+    for name in ("apply", "fill", "reader", "plain reader", "cluster", "verify", "repair", "drop")
 )
 
 EXTRAS = {
@@ -165,6 +171,47 @@ def repairs(url: str) -> bool:
             return False
 
 
+def drops(url: str) -> bool:
+    """Does a drop take a key with its guard, and a guard without a key."""
+    with connect(url) as client, connect(url.replace("app:secret@", "")) as other:
+        other.set("users:1", b"{}")
+        for key in ("users:1", "users:gone"):
+            other.set(guard_key(key), Version.of(0, "1"), ex=60)
+        forms = key_forms([Projection(KeyTemplate("users:{id}"))], "users", ["id"])
+        running = Dropping(
+            inspectable_cache_of(client),
+            forms,
+            lambda _: VerifyReport("users"),
+            DropOptions(apply=True, keys_per_second=None),
+            guard_ttl_seconds=DEFAULT_GUARD_TTL_SECONDS,
+        )
+        try:
+            return running.run().dropped == 2 and not other.keys()
+        except CacheError:
+            return False
+
+
+LOOKUPS = Projection(KeyTemplate("users:{id}"), lookups=[LookupKey("users:by-email:{email}")])
+
+
+def samples_lookups(url: str, *, mends: bool) -> bool:
+    """Does a sample find a lookup key that is missing, and remember it; does a repair mend it."""
+    with connect(url) as client, connect(url.replace("app:secret@", "")) as other:
+        table: Any = TableClient()
+        Replicator(other, LOOKUPS).apply([table.put("1", email="x")])
+        other.delete("users:by-email:x")
+        targets = [RepairTarget("users:by-email:x")]
+        options = VerifyOptions(sample=9, looks=(0.001,))
+        try:
+            if mends:
+                [mended] = repair(client, LOOKUPS, table, "users", targets, apply=True)
+                return mended.applied
+            sample = verify_sample(client, LOOKUPS, table, "users", options)
+        except CacheError:
+            return False
+    return (sample.verified.lookups_missing, sample.oldest_seconds is not None) == (1, True)
+
+
 def command(client: redis.Redis, *words: str) -> Any:
     """The reply to a command that redis-py has no typed method for."""
     return cast("Any", client).execute_command(*words)
@@ -260,6 +307,25 @@ def test_verify_and_repair_need_what_the_page_says_and_no_less(
 ) -> None:
     """On one server; `inspect` needs no more than verify."""
     assert_smallest(attempt(redis_url, [redis_client], work), permissions)
+
+
+def test_dropping_needs_what_the_page_says_and_no_less(redis_client: redis.Redis, redis_url: str) -> None:
+    """On one server."""
+    assert_smallest(attempt(redis_url, [redis_client], drops), DROP)
+
+
+def test_samples_and_lookup_keys_need_what_the_page_adds_and_no_less(redis_client: redis.Redis, redis_url: str) -> None:
+    """On one server."""
+    text = PAGE.read_text(encoding="utf-8")
+    assert "`+set` on\n`~~v:~drift:*`" in text
+    assert "add `+hget` to verify" in text
+    added = ["+set", "~~v:~drift:*", "+hget"]
+    succeeds = attempt(redis_url, [redis_client], lambda url: samples_lookups(url, mends=False))
+    assert succeeds([*VERIFY, *added])
+    for left_out in added:
+        assert not succeeds([*VERIFY, *(each for each in added if each != left_out)]), left_out
+    mends = attempt(redis_url, [redis_client], lambda url: samples_lookups(url, mends=True))
+    assert mends([*REPAIR, *EXTRAS["lookups"]])
 
 
 @pytest.mark.parametrize(

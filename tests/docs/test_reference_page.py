@@ -46,11 +46,15 @@ from ddb_cache_sync.core.diagnosis import Finding
 from ddb_cache_sync.core.readable import ReadableRecord
 from ddb_cache_sync.estimate import Bottleneck, Cost, Estimate, Way, Workload, default_prices, estimate
 from ddb_cache_sync.local.demo import Addresses, DemoReport, LagMs
+from ddb_cache_sync.sync.carrying import Carried
+from ddb_cache_sync.sync.dropping import DropOptions, DropReport
 from ddb_cache_sync.sync.inspection import Inspection
 from ddb_cache_sync.sync.preparing_redrive import RedriveClients, prepare_redrive
 from ddb_cache_sync.sync.preview import Preview
+from ddb_cache_sync.sync.rebuild import FillReport, Rebuild
 from ddb_cache_sync.sync.redrive import Redrive, RedriveOptions, RedriveReport
 from ddb_cache_sync.sync.repair_report import Repaired, RepairTarget
+from ddb_cache_sync.sync.sampling import KnownDrift, SampleReport
 from ddb_cache_sync.sync.verify import VerifyOptions
 from ddb_cache_sync.sync.verify_report import Drifted, VerifyReport
 from ddb_cache_sync.table import descriptions, exports, items, scanning
@@ -100,11 +104,12 @@ ESTIMATES = [Workload, Estimate, Way, Cost, Bottleneck]
 EXPORTS = [exports.Export, exports.DataFile, exports.ExportLine, exports.MalformedLine]
 TABLES = [scanning.ScanPage, descriptions.TableDescription]
 REDRIVES = [QuarantinedRecord, RedriveOptions, RedriveReport]
-CHECKS = [VerifyOptions, VerifyReport, Drifted, RepairTarget, Repaired, Inspection]
+CHECKS = [VerifyOptions, VerifyReport, Drifted, SampleReport, KnownDrift, RepairTarget, Repaired, Inspection]
+REBUILDS = [Carried, DropOptions, DropReport]
 
 
 @pytest.mark.parametrize(
-    "kind", [*RECORDS, *REDRIVES, *ESTIMATES, *EXPORTS, *TABLES, *CHECKS], ids=lambda it: it.__name__
+    "kind", [*RECORDS, *REDRIVES, *ESTIMATES, *EXPORTS, *TABLES, *CHECKS, *REBUILDS], ids=lambda it: it.__name__
 )
 def test_the_fields_are_those_of_the_code(kind: type[Any]) -> None:
     """In the code's order."""
@@ -206,6 +211,15 @@ def test_a_redrive_is_as_the_page_says() -> None:
     page = PAGE.read_text(encoding="utf-8").replace("\n", " ")
     assert f"`prepare_redrive({', '.join(arguments(prepare_redrive)).partition('clock=')[0]}clock=…)`" in page
     assert f"`RedriveClients({', '.join(arguments(RedriveClients))})`" in page
+
+
+def test_a_rebuild_is_as_the_page_says() -> None:
+    """Its methods, its defaults, and what the command prints."""
+    described = [code_span(row[0]).partition("(")[0] for row in rows(PAGE, "of `Rebuild`")]
+    assert described == [name for name in vars(Rebuild) if not name.startswith("_")]
+    defaults = [default for _, default, _ in rows(PAGE, "`DropOptions`")]
+    assert defaults == [str(each.default) for each in dataclasses.fields(DropOptions)]
+    assert named("rebuild fill --json") == [*FillReport(Carried(), BackfillReport()).to_json()]
 
 
 def test_the_json_of_a_dry_run_is_as_the_page_says() -> None:

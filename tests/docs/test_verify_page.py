@@ -8,19 +8,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import pytest
-from tests.docs.markdown import ROOT, code_span, marked, rows
+import redis
+from tests.docs.markdown import ROOT, blocks, code_span, marked, rows
 
+from ddb_cache_sync import aws_lambda
 from ddb_cache_sync.core.comparison import Drift
 from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
+from ddb_cache_sync.observability.verify_emf import SAMPLE_METRICS
+from ddb_cache_sync.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import redis
 
 PAGE = ROOT / "docs" / "how-to" / "verify-and-repair.md"
 EXAMPLE = ROOT / "examples" / "verify_on_a_schedule.py"
@@ -55,25 +56,57 @@ def test_the_commands_of_the_page_run(redis_client: redis.Redis, settings: dict[
     assert run("inspect", tmp_path, settings) == 0
 
 
+class Context:
+    """Lambda's."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Two minutes."""
+        return 120_000
+
+
 @pytest.mark.servers
 def test_the_function_of_the_page_runs_and_is_the_example(
-    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without its docstring; its looks are shortened here."""
+    """By its environment alone; the age of what it finds grows from run to run, and shows in the metrics."""
     source = EXAMPLE.read_text(encoding="utf-8")
     assert marked(PAGE, "file: verify_on_a_schedule.py") == source.split('"""\n\n', 1)[1]
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    for name, value in {**settings, "DDB_CACHE_SYNC_KEY_TEMPLATE": "users:{id}"}.items():
+    layout = {"KEY_TEMPLATE": "users:{id}", "VERIFY_TABLE": "users", "VERIFY_SAMPLE": "100%", "VERIFY_LOOKS": "0.01"}
+    for name, value in {**settings, **{f"DDB_CACHE_SYNC_{name}": value for name, value in layout.items()}}.items():
         monkeypatch.setenv(name, value)
     spec = importlib.util.spec_from_file_location("verify_on_a_schedule", EXAMPLE)
     assert spec is not None
     assert spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    options = module.VerifyOptions
-    monkeypatch.setattr(module, "VerifyOptions", lambda **given: options(**{**given, "looks": (0.01,)}))
-    with module.cache:
-        assert module.handler({}, None) == {"share_consistent": 0.0, "at_least": 0.0, "drift": 1, "in_flight": 0}
+    aws_lambda._verification.cache_clear()
+    try:
+        found = module.handler({}, Context())
+        assert (found["Drift"], found["DriftMissing"], found["KnownDrift"], found["ShareConsistent"]) == (1, 1, 1, 0.0)
+        again = module.handler({}, Context())
+        assert 0 < again["OldestDrift"] < 60
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["Drift"] for line in lines] == [1, 1]
+        assert lines[1]["OldestDrift"] == again["OldestDrift"]
+        with redis.Redis.from_url(settings["DDB_CACHE_SYNC_REDIS_URL"]) as client:
+            assert cast("int", client.ttl("~v:~drift:{users}")) > 0
+            client.set("users:42", b'{"id":"42"}')
+        assert module.handler({}, Context())["OldestDrift"] == 0
+    finally:
+        aws_lambda._verification()[1].close()
+        aws_lambda._verification.cache_clear()
+
+
+def test_the_settings_and_metrics_of_the_page_are_those_of_the_code() -> None:
+    """Names, defaults and units, in order."""
+    code = next(block.code for block in blocks(PAGE) if "VERIFY_TABLE" in block.code)
+    defaults = {
+        name: Settings.model_fields[name].default for name in Settings.model_fields if name.startswith("verify")
+    }
+    assert [line.partition("=")[0] for line in code.splitlines()] == [PREFIX + name.upper() for name in defaults]
+    assert [line.partition("=")[2].split()[0] for line in code.splitlines()][1:] == [*defaults.values()][1:]
+    written = [(code_span(name), unit) for name, unit, _ in rows(PAGE, "metric of a sample")]
+    assert written == [(each.name, each.unit) for each in SAMPLE_METRICS]
 
 
 def test_the_kinds_are_those_of_the_code() -> None:

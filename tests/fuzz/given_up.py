@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from tests.fuzz.making import json_bytes, junk, lambda_form, record, spoilt, spoilt_bytes
+from tests.fuzz.scratch import PLACE
 from tests.pipeline_faults.items import ARN, Items
 from tests.pipeline_faults.redriving import redrive
 
@@ -55,7 +56,7 @@ def given_up(r: random.Random) -> None:
         assert str(error)
     if found is None or r.random() < 0.95:
         return
-    with tempfile.TemporaryDirectory(prefix="fuzz-", dir="/dev/shm") as name:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=PLACE) as name:
         Path(name, "one").write_bytes(content)
         report = redrive(Path(name), MemoryCache(), _ITEMS, _STREAM, newest_arn=_STREAM, streams=_EmptyStream())
         assert report.entries == 1

@@ -9,13 +9,13 @@ import importlib
 import logging
 import random
 import sys
-from typing import Any
+from typing import Any, Self
 
 
 class BytesRandom(random.Random):
     """Random numbers that bytes say, and zeros once these are used up."""
 
-    def __new__(cls, content: bytes) -> BytesRandom:
+    def __new__(cls, content: bytes) -> Self:  # Random's own would take the bytes for a seed
         return super().__new__(cls)
 
     def __init__(self, content: bytes) -> None:

@@ -240,7 +240,7 @@ def reading(r: random.Random) -> None:
         stored = encoding.encode(Image(item(r))) or b""
     except RecordError:
         stored = b""
-    given = orjson.dumps({k: v.decode() for k, v in stored.items()}) if isinstance(stored, dict) else bytes(stored)  # type: ignore[arg-type]
+    given = orjson.dumps({k: v.decode() for k, v in stored.items()}) if isinstance(stored, dict) else bytes(stored)
     if r.random() < 0.6:
         given = spoilt_bytes(r, given)
     try:

@@ -33,7 +33,7 @@ def told(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return ("truth", value)
     if isinstance(value, Binary):
-        return ("bytes", bytes(value.value))
+        return ("bytes", bytes(value.value))  # type: ignore[attr-defined]  # its stub is empty
     if isinstance(value, bytes | bytearray):
         return ("bytes", bytes(value))
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""All that is fed with made-up input: each target takes a `random.Random`, and an error that it lets out is a defect."""
+"""All that is fed with made-up input. A target takes a `random.Random`; an error that it lets out is a defect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from tests.fuzz import inputs, items
+from tests.fuzz import configuring, items
+from tests.fuzz.command_line import command_line
+from tests.fuzz.files import files
 from tests.fuzz.given_up import given_up
 
 Target: TypeAlias = Callable[[random.Random], None]
@@ -17,13 +19,13 @@ TARGETS: Final[Mapping[str, tuple[Target, int]]] = {
     "kinesis": (items.kinesis, 8),
     "decoding": (items.decoding, 12),
     "reading": (items.reading, 10),
-    "config": (inputs.config, 6),
-    "environment": (inputs.environment, 4),
-    "addresses": (inputs.addresses, 4),
-    "templates": (inputs.templates, 4),
-    "names": (inputs.names, 4),
+    "config": (configuring.config, 6),
+    "environment": (configuring.environment, 4),
+    "addresses": (configuring.addresses, 4),
+    "templates": (configuring.templates, 4),
+    "names": (configuring.names, 4),
     "given_up": (given_up, 5),
-    "files": (inputs.files, 5),
-    "command_line": (inputs.command_line, 1),
+    "files": (files, 5),
+    "command_line": (command_line, 1),
 }
 """By name: the target, and how many of a hundred inputs or so go to it."""

@@ -1,4 +1,4 @@
-"""Compares every key of a cluster with what it should hold, by commands made beforehand: so it costs next to nothing."""
+"""Compares every key of a cluster with what it should hold, by commands made beforehand: it costs next to nothing."""
 
 from __future__ import annotations
 
@@ -82,5 +82,5 @@ class Checker:
 
 
 def _packed(*words: str) -> bytes:
-    packed: bytes = hiredis.pack_command(words)
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub means a tuple of any length
     return packed

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import redis
 from tests.faults.proxy import LOOPBACK, FaultProxy
@@ -56,7 +56,7 @@ class Environment(NamedTuple):
 
 
 class Environments:
-    """The execution environments of a function, running while the block is.
+    """The execution environments of a function, until they are closed.
 
     Args:
         cluster: The cache.
@@ -77,10 +77,8 @@ class Environments:
         # Short, so that a reply that never comes holds nobody up; far above what the proxy takes.
         self.proxied = self._environment(address_remap=self.proxies.remap, socket_timeout=0.5)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close all connections, and end the proxies."""
         self._stack.close()
 
     def _environment(self, **options: Any) -> Environment:

@@ -62,8 +62,5 @@ def redrive(
 
 def left(folder: Path) -> list[list[Any]]:
     """The records of each batch that is still there."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            found.append(orjson.loads(orjson.loads(path.read_bytes())["payload"])["Records"])
-    return found
+    kept = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [orjson.loads(orjson.loads(path.read_bytes())["payload"])["Records"] for path in kept]

@@ -12,8 +12,11 @@ import pytest
 from tests.pipeline_faults.delivery import DELIVERED, PROXIED
 from tests.pipeline_faults.items import cache_key
 from tests.pipeline_faults.kinds import Kind
-from tests.pipeline_faults.rounds import DivergentError, Pipeline, Plan, drawn_plan
-from tests.pipeline_faults.servers import CONFIG, SERVERS
+from tests.pipeline_faults.pipeline import Pipeline
+from tests.pipeline_faults.plans import Plan, drawn_plan
+from tests.pipeline_faults.rig import DivergentError
+from tests.pipeline_faults.server_faults import SERVERS
+from tests.pipeline_faults.servers import CONFIG
 
 from ddb_cache_sync.local.embedded import embedded_cluster
 
@@ -40,11 +43,11 @@ EVERYTHING = Plan(
 def pipeline() -> Iterator[Pipeline]:
     """Give a pipeline that has been through everything; no key was wrong in the end."""
     seed = os.environ.get("PIPELINE_FAULTS_SEED") or f"{random.SystemRandom().getrandbits(32):x}"
-    print(f"PIPELINE_FAULTS_SEED={seed}")
+    print(f"PIPELINE_FAULTS_SEED={seed}")  # noqa: T201 - shown where something fails
     with embedded_cluster(3, 3, config=CONFIG) as cluster:
-        run = Pipeline(cluster, 4000, seed)
+        run = Pipeline(cluster, 6000, seed)
         run.fill()
-        run.run(1, Plan(records=4000, page=200, batch_size=200))  # so that there are guards
+        run.run(1, Plan(records=6000, page=200, batch_size=200))  # so that there are guards
         run.run(2, EVERYTHING)
         yield run
         run.close()
@@ -54,21 +57,21 @@ def pipeline() -> Iterator[Pipeline]:
 @pytest.mark.parametrize("kind", Kind)
 def test_the_fault_has_struck_and_no_key_is_wrong(pipeline: Pipeline, kind: Kind) -> None:
     """Whatever it was: its effect was seen. What a failover took, verify has found, and repair healed."""
-    assert pipeline.counts[kind] > 0
+    assert pipeline.rig.counts[kind] > 0
 
 
 def test_what_the_failover_took_was_found_and_healed(pipeline: Pipeline) -> None:
     """Key by key: verify named just these, and repair left none."""
     assert pipeline.outcome.lost > 0
-    assert pipeline.checker.divergent() == []
+    assert pipeline.rig.checker.divergent() == []
 
 
 @pytest.mark.parametrize("spoil", ["stale", "missing", "left over"])
 def test_a_wrong_key_would_have_been_noticed(pipeline: Pipeline, spoil: str) -> None:
     """The comparison can fail."""
     held = spoil != "left over"
-    key = next(key for key in range(pipeline.items.count) if (pipeline.items.value(key) is not None) is held)
-    server = pipeline.servers.client(pipeline.servers.owners()[pipeline.checker.slots[key]])
+    key = next(key for key in range(pipeline.rig.items.count) if (pipeline.rig.items.value(key) is not None) is held)
+    server = pipeline.rig.servers.client(pipeline.rig.servers.owners()[pipeline.rig.checker.slots[key]])
     before = server.get(cache_key(key))
     try:
         if spoil == "missing":

@@ -19,7 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.pipeline_faults.rounds import DivergentError, Pipeline, drawn_plan
+from tests.pipeline_faults.pipeline import Pipeline
+from tests.pipeline_faults.plans import drawn_plan
+from tests.pipeline_faults.rig import DivergentError
 from tests.pipeline_faults.servers import CONFIG
 from tests.soak.figures import Figures, Sample, added, client_mb
 from tests.soak.plot import svg
@@ -28,6 +30,8 @@ from ddb_cache_sync.local.embedded import embedded_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ddb_cache_sync.local.embedded import EmbeddedCluster
 
 _SAMPLE_SECONDS = 60.0
 
@@ -47,6 +51,7 @@ class Recorder:
         self._pipeline = pipeline
         self._path = path
         self._began = time.monotonic()
+        self._applied = pipeline.rig.servers.applied()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -60,21 +65,26 @@ class Recorder:
         self._thread.join()
         self.sample()
 
-    def sample(self) -> None:
-        """Take a sample, and write."""
-        now, before, pipeline = self.figures, self._before, self._pipeline
-        done = pipeline.outcome
+    def count(self) -> None:
+        """Bring the figures up to date."""
+        now, before, rig = self.figures, self._before, self._pipeline.rig
+        done = self._pipeline.outcome
         now.seconds = round(before.seconds + time.monotonic() - self._began, 1)
-        now.applies = before.applies + pipeline.servers.applied()
-        now.changes = before.changes + pipeline.items.changes - pipeline.items.count
+        now.applies = before.applies + rig.servers.applied() - self._applied
+        now.changes = before.changes + rig.items.changes - rig.items.count
         now.records = before.records + done.records
         now.invocations = before.invocations + done.invocations
         now.failed_invocations = before.failed_invocations + done.failed_invocations
         now.compared = before.compared + done.compared
         now.lost = before.lost + done.lost
-        now.faults = added(before.faults, pipeline.counts.as_json())
+        now.faults = added(before.faults, rig.counts.as_json())
+
+    def sample(self) -> None:
+        """Take a sample, and write."""
+        self.count()
+        now = self.figures
         faults = sum(now.faults.values())
-        memory = round(client_mb(), 1), round(pipeline.servers.memory_mb(), 1)
+        memory = round(client_mb(), 1), round(self._pipeline.rig.servers.memory_mb(), 1)
         now.samples.append(Sample(now.seconds, now.applies, now.changes, faults, *memory))
         if self._path is not None:
             now.write(self._path)
@@ -89,32 +99,39 @@ class Recorder:
                 print(f"no sample: {type(error).__name__}", file=sys.stderr, flush=True)
 
 
-def soak(figures: Figures, *, minutes: float, applies: int, path: Path | None) -> None:
-    """Run rounds until the time is over, or so much has been applied, or a key diverges."""
+def soak(cluster: EmbeddedCluster, figures: Figures, *, minutes: float, applies: int, path: Path | None) -> None:
+    """Run rounds until the time is over, or so much has been applied, or a key diverges.
+
+    Args:
+        cluster: An empty one, with `servers.CONFIG`.
+        figures: Added to.
+        minutes: The last round is run to its end.
+        applies: Guarded applies, those of earlier parts of the run included.
+        path: Where the figures are written to. None: nowhere.
+    """
     ends = time.monotonic() + 60 * minutes
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1_000)  # events are trees of small objects; what has a cycle goes after each round
-    with embedded_cluster(3, 3, config=CONFIG) as cluster:
-        pipeline = Pipeline(cluster, figures.keys, figures.seed)
-        recorder = Recorder(figures, pipeline, path)
-        recorder.start()
-        try:
-            pipeline.fill()
-            while time.monotonic() < ends and figures.applies < applies:
-                number = figures.rounds + 1
-                pipeline.run(number, drawn_plan(figures.seed, number, figures.records_per_round))
-                figures.rounds = number
-                gc.collect()
-            figures.complete = True
-        except DivergentError as error:
-            figures.divergent += 1
-            figures.problem = str(error)
-        except Exception as error:
-            figures.problem = f"round {figures.rounds + 1}: {type(error).__name__}: {error}"
-            raise
-        finally:
-            recorder.stop()
-            pipeline.close()
+    figures.complete = False
+    pipeline = Pipeline(cluster, figures.keys, figures.seed)
+    recorder = Recorder(figures, pipeline, path)
+    recorder.start()
+    try:
+        pipeline.fill()
+        while time.monotonic() < ends and figures.applies < applies:
+            number = figures.rounds + 1
+            pipeline.run(number, drawn_plan(figures.seed, number, figures.records_per_round))
+            figures.rounds = number
+            recorder.count()
+            gc.collect()
+        figures.complete = True
+    except DivergentError as error:
+        figures.divergent += 1
+        figures.problem = str(error)
+    except Exception as error:
+        figures.problem = f"round {figures.rounds + 1}: {type(error).__name__}: {error}"
+        raise
+    finally:
+        recorder.stop()
+        pipeline.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,9 +147,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, help="draw the run here, as SVG, in the end")
     parser.add_argument("--resume", action="store_true", help="go on with the run of --json, on a new cluster")
     chosen = parser.parse_args(arguments)
-    logging.disable(logging.CRITICAL)  # retries by the thousand
     if chosen.resume and chosen.json is not None and chosen.json.exists():
-        figures = replace(Figures.read(chosen.json), complete=False, problem="")
+        figures = Figures.read(chosen.json)
+        if figures.divergent:
+            parser.error("that run has ended with a divergent key")
+        figures.problem = ""
     else:
         figures = Figures(chosen.seed or f"{random.SystemRandom().getrandbits(48):x}", chosen.keys, chosen.records)
         figures.started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -140,7 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures.rounds = chosen.first_round - 1
     print(f"seed {figures.seed}, from round {figures.rounds + 1}", file=sys.stderr, flush=True)
     try:
-        soak(figures, minutes=chosen.minutes, applies=chosen.applies, path=chosen.json)
+        with embedded_cluster(3, 3, config=CONFIG) as cluster:
+            soak(cluster, figures, minutes=chosen.minutes, applies=chosen.applies, path=chosen.json)
     finally:
         if chosen.plot is not None:
             chosen.plot.write_text(svg(figures), encoding="utf-8")
@@ -152,4 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)  # retries by the thousand
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 1_000)  # events are trees of small objects; what has a cycle goes after each round
     sys.exit(main())

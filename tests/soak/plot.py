@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ def svg(figures: Figures) -> str:
     height = bottom + 40 + rows * _ROW + 20
     verdict = "no divergent key" if not figures.divergent else "DIVERGED"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        'font-family="system-ui, -apple-system, Segoe UI, Arial, sans-serif" role="img">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
+            f'height="{height}" font-family="system-ui, -apple-system, Segoe UI, Arial, sans-serif" role="img">'
+        ),
         "<title>ddb-cache-sync: soak run</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         _text(24, 36, f"{figures.applies:,} guarded applies under faults: {verdict}", size=20, weight=600),
@@ -44,8 +47,7 @@ def svg(figures: Figures) -> str:
             24,
             60,
             f"{figures.seconds / 60:,.0f} minutes, {figures.rounds:,} rounds, {figures.keys:,} keys, "
-            f"{sum(figures.faults.values()):,} faults of {len(names)} kinds, seed {figures.seed}; three primaries with a "
-            "replica each.",
+            f"{sum(figures.faults.values()):,} faults of {len(names)} kinds, seed {figures.seed}; six nodes.",
             size=13,
         ),
     ]
@@ -62,7 +64,7 @@ def svg(figures: Figures) -> str:
 def _rates(samples: Sequence[Sample]) -> list[tuple[float, float]]:
     return [
         (later.seconds, (later.applies - sooner.applies) / max(1e-9, later.seconds - sooner.seconds))
-        for sooner, later in zip(samples, samples[1:], strict=False)
+        for sooner, later in pairwise(samples)
     ]
 
 

@@ -68,7 +68,13 @@ class Operations(Construct):
             "Failed",
             library("Failed", self._function.function_name),
             1,
-            "A poison record: the replicator's error log has its sequence number",
+            "A poison record that could not be set aside: look at the bucket and the role",
+        )
+        self._alarm(
+            "Quarantined",
+            library("Quarantined", self._function.function_name),
+            1,
+            "A poison record was set aside: the log says why; mend the cause, then redrive it",
         )
         self._alarm(
             "Dropped",
@@ -140,7 +146,9 @@ class Operations(Construct):
         dashboard.add_widgets(
             _graph("Lag, s", library("Lag", name, "p50", "p50"), library("Lag", name, "p99", "p99")),
             _graph("Iterator age, ms", of_function("IteratorAge", function, "Maximum")),
-            _graph("Records", *(library(each, name) for each in ("Applied", "Stale", "Filtered", "Failed"))),
+            _graph(
+                "Records", *(library(each, name) for each in ("Applied", "Stale", "Filtered", "Failed", "Quarantined"))
+            ),
         )
         dashboard.add_widgets(
             _graph(

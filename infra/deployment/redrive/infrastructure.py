@@ -8,7 +8,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from deployment.functions import SyncFunction
-from deployment.replicator.infrastructure import GIVEN_UP_PREFIX
+from deployment.replicator.infrastructure import GIVEN_UP_PREFIX, QUARANTINE_PREFIX
 from deployment.settings import replication_settings
 
 if TYPE_CHECKING:
@@ -49,19 +49,26 @@ class Redrive(Construct):
             options=options,
             code=code,
             handler=HANDLER,
-            description="Brings back the batches that were given up",
+            description="Brings back what was given up or set aside",
             memory_mb=1024,
             timeout=cdk.Duration.minutes(15),
             network=network,
             environment=replication_settings(options)
-            | {"DYNAMODB_TABLE": table.name, "GIVEN_UP": f"s3://{given_up.bucket_name}/{GIVEN_UP_PREFIX}"},
+            | {
+                "DYNAMODB_TABLE": table.name,
+                "GIVEN_UP": f"s3://{given_up.bucket_name}/{GIVEN_UP_PREFIX}",
+                "QUARANTINE": f"s3://{given_up.bucket_name}/{QUARANTINE_PREFIX}",
+            },
         )
         cache.let_in(self.function, "redriver")
         reads = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable"]
         self.function.allow("ReadItemsAgain", reads, [table.arn])
         network.let_through("dynamodb", reads, [table.arn])
-        objects, works = given_up.arn_for_objects(f"{GIVEN_UP_PREFIX}*"), ["s3:DeleteObject", "s3:GetObject"]
-        self.function.allow("TakeWhatWasGivenUp", works, [objects], wildcard="Lambda named the objects")
+        objects = [given_up.arn_for_objects(f"{prefix}*") for prefix in (GIVEN_UP_PREFIX, QUARANTINE_PREFIX)]
+        works = ["s3:DeleteObject", "s3:GetObject"]
+        self.function.allow(
+            "TakeWhatWasGivenUp", works, objects, wildcard="Lambda and the quarantine have named the objects"
+        )
         self.function.allow("ListWhatWasGivenUp", ["s3:ListBucket"], [given_up.bucket_arn])
-        network.let_through("s3", works, [objects])
+        network.let_through("s3", works, objects)
         network.let_through("s3", ["s3:ListBucket"], [given_up.bucket_arn])

@@ -23,6 +23,8 @@ HANDLER: Final = "ddb_cache_sync.aws_lambda.handler"
 TIMEOUT_SECONDS: Final = 60
 GIVEN_UP_PREFIX: Final = "aws/lambda/"
 """What Lambda's keys in the failure destination begin with."""
+QUARANTINE_PREFIX: Final = "quarantine/"
+"""What those of poison records begin with."""
 _KEEP_GIVEN_UP_DAYS: Final = 90
 
 
@@ -32,7 +34,7 @@ class Replicator(Construct):
     Attributes:
         function: The function.
         mapping: Its event source mapping.
-        given_up: The bucket with the batches that were given up.
+        given_up: The bucket with the batches that were given up, and the poison records that were set aside.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Replicator(Construct):
         cache.let_in(self.function, "applier")
         self._let_read(table)
         self._let_give_up()
+        self._let_set_aside(network)
         self.mapping = self._mapping(options, table)
 
     def _let_read(self, table: Table) -> None:
@@ -89,6 +92,15 @@ class Replicator(Construct):
             wildcard="Lambda names the objects",
         )
         self.function.allow("FindTheBucket", ["s3:ListBucket"], [self.given_up.bucket_arn], own_account)
+
+    def _let_set_aside(self, network: Network) -> None:
+        """Poison records go to a quarantine, so that none holds up its shard until it has grown too old."""
+        objects = self.given_up.arn_for_objects(f"{QUARANTINE_PREFIX}*")
+        self.function.set("DDB_CACHE_SYNC_QUARANTINE", f"s3://{self.given_up.bucket_name}/{QUARANTINE_PREFIX}")
+        self.function.allow(
+            "SetPoisonRecordsAside", ["s3:PutObject"], [objects], wildcard="one object for each poison record"
+        )
+        network.let_through("s3", ["s3:PutObject"], [objects])
 
     def _mapping(self, options: Options, table: Table) -> lambda_.CfnEventSourceMapping:
         mapping = lambda_.CfnEventSourceMapping(

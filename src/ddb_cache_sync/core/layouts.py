@@ -109,7 +109,7 @@ def droppable(old: Router, new: Router, table: str, key_names: Sequence[str]) ->
     for mine in (template for one in olds for template in templates_of(one, key_names)):
         if not mine.beginning_for(table):
             raise ConfigurationError(
-                f"{mine!r} begins with a value: nobody can tell which keys of the cache are its own",
+                f"{mine} begins with a value: nobody can tell which keys of the cache are its own",
                 hint="Delete them by hand.",
             )
         for other, named in others:
@@ -118,7 +118,7 @@ def droppable(old: Router, new: Router, table: str, key_names: Sequence[str]) ->
             for theirs in (template for each in names for template in templates_of(other, each)):
                 if not mine.apart_from(theirs, table, of_table):
                     raise ConfigurationError(
-                        f"{mine!r} is to be dropped, and {theirs!r} of table {of_table} could give the same keys",
+                        f"{mine} is to be dropped, and {theirs} of table {of_table} could give the same keys",
                         hint="Delete the keys by hand, or give up both.",
                     )
     return olds
@@ -223,5 +223,5 @@ def _check_guards(one: Projection, other: Projection) -> None:
 def _check_apart(mine: Template, theirs: Template, table: str | None) -> None:
     if not mine.apart_from(theirs, table):
         raise ConfigurationError(
-            f"{mine!r} of the old layout and {theirs!r} of the new one could give the same key", hint=_APART_HINT
+            f"{mine} of the old layout and {theirs} of the new one could give the same key", hint=_APART_HINT
         )

@@ -10,7 +10,7 @@ of them, so that nothing older can come back:
 | refresh | writes the value where the key exists |
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypedDict, get_args
 
 from ddb_cache_sync.core.attribute_values import Image
@@ -71,6 +71,7 @@ class Projection:
         "_known_tables",
         "_plain",
         "_transforms",
+        "_with_fixed",
         "lookups",
         "mode",
     )
@@ -100,6 +101,7 @@ class Projection:
             raise ConfigurationError(f"mode {mode!r}", hint=f"There are {', '.join(get_args(Mode))}.")
         self._keys: Final = keys
         self._known_tables: Final[set[tuple[str, int]]] = set()  # whose lookup keys have been checked
+        self._with_fixed: Final[dict[tuple[tuple[str, str], ...], Projection]] = {}
         self._encoding: Final = encoding or JsonEncoding()
         self._guard_prefix: Final = check_guard_prefix(guard_prefix)
         if isinstance(keys, KeyTemplate) and keys.beginning.startswith(guard_prefix):
@@ -171,22 +173,27 @@ class Projection:
         """The key mapping."""
         return self._keys
 
-    def with_keys(self, keys: KeyMapping) -> "Projection":
-        """The same with another key mapping.
+    def with_fixed(self, fixed: Mapping[str, str]) -> "Projection":
+        """The same for items that have these texts, which its key template leaves out; each time the same object.
 
         Raises:
-            ConfigurationError: One that does not go with the rest of it.
+            ConfigurationError: Its key mapping is no template, or what is fixed can't be right.
         """
-        return Projection(
-            keys,
-            self._encoding,
-            self._guard_prefix,
-            mode=self.mode,
-            transforms=self._transforms,
-            expiry=self._expiry,
-            lookups=self.lookups,
-            keep_ttl_removals=self._keeps_ttl_removals,
-        )
+        wanted = tuple(sorted(fixed.items()))
+        if wanted not in self._with_fixed:
+            if not isinstance(self._keys, KeyTemplate):
+                raise ConfigurationError("a key mapping that is no template leaves out nothing", hint="Drop fixed.")
+            self._with_fixed[wanted] = Projection(
+                self._keys.with_fixed(fixed),
+                self._encoding,
+                self._guard_prefix,
+                mode=self.mode,
+                transforms=self._transforms,
+                expiry=self._expiry,
+                lookups=self.lookups,
+                keep_ttl_removals=self._keeps_ttl_removals,
+            )
+        return self._with_fixed[wanted]
 
     @property
     def keeps_ttl_removals(self) -> bool:

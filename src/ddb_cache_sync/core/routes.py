@@ -94,4 +94,4 @@ def _for_fixed(projection: Projection, key: Patterns) -> Projection:
                 hint=f"Name it in braces, {{{name}}}, or let the route ask for one value of it, without * and ?.",
             )
         fixed[name] = text
-    return projection if len(fixed) == len(keys.fixed) else projection.with_keys(keys.with_fixed(fixed))
+    return projection if len(fixed) == len(keys.fixed) else projection.with_fixed(fixed)

@@ -91,7 +91,7 @@ class VerifyReport:
     @property
     def checked(self) -> int:
         """How many keys were checked (rules 1 and 2)."""
-        return self.keys + self.lookup_keys + self.orphaned + self.lookups_orphaned - self._apart
+        return self.keys + self.lookup_keys + self.orphaned + self.lookups_orphaned - self._apart()
 
     @property
     def consistent(self) -> bool:
@@ -101,14 +101,14 @@ class VerifyReport:
     @property
     def share_consistent(self) -> float:
         """The share of the keys checked that is right, 0 to 1; 1 where there are none."""
-        return 1.0 if not self.checked else 1 - (self.drift - self._apart) / self.checked
+        return 1.0 if not self.checked else 1 - (self.drift - self._apart()) / self.checked
 
     @property
     def interval(self) -> tuple[float, float]:
         """Where the share of the whole table lies, with 95 % certainty; of a whole table the share itself, twice."""
         if not self.sampled:
             return self.share_consistent, self.share_consistent
-        low, high = wilson_interval(self.drift - self._apart, self.checked)
+        low, high = wilson_interval(self.drift - self._apart(), self.checked)
         return 1 - high, 1 - low
 
     @property
@@ -123,7 +123,6 @@ class VerifyReport:
             return self.share_orphaned, self.share_orphaned
         return wilson_interval(self.unexplained, self.cached_keys)
 
-    @property
     def _apart(self) -> int:
         """The orphans that are a sample by themselves."""
         return self.unexplained if self.sampled else 0

@@ -1,4 +1,4 @@
-"""Brings back the batches that Lambda has given up, from the bucket that keeps them, with the library's redrive.
+"""Brings back the batches that Lambda has given up, and poison records that were set aside, with the library's redrive.
 
 Run it when the cause is mended. A newer change always wins, so it can be run again; what is older than guards live is
 read from the table. An object is deleted only where that is asked for, and all of its records have succeeded.
@@ -34,12 +34,12 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring back what is in the bucket.
 
     Args:
-        event: `dry_run` and `delete`, false where they are left out; `limit`, how many objects at the most.
+        event: `dry_run` and `delete`, false where they are left out; `limit`, how many objects at the most, of each.
         context: Lambda's.
 
     Returns:
-        The library's report: counts, `problems`, and `complete`: false where the time or the limit did not suffice, so
-        that it is to be run again, with `delete`, or it begins with the same objects.
+        The library's reports, `given_up` and `quarantine`: counts, `problems`, and `complete`: false where the time or
+        the limit did not suffice, so that it is to be run again, with `delete`, or it begins with the same objects.
 
     Raises:
         CacheUnavailable: The cache kept failing; run it again.
@@ -53,8 +53,15 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         delete=bool(event.get("delete")),
         limit=event.get("limit"),
     )
+    return {
+        "given_up": _redriven(os.environ["GIVEN_UP"], options, context),
+        "quarantine": _redriven(os.environ["QUARANTINE"], options, context),
+    }
+
+
+def _redriven(source: str, options: RedriveOptions, context: Context) -> dict[str, Any]:
     running = prepare_redrive(
-        os.environ["GIVEN_UP"],
+        source,
         cache,
         settings.router(),
         clients,
