@@ -6,8 +6,9 @@ Rules:
    that came with it is refused.
 2. A record's payload is applied only while every guard that a newer change of its item has set must still be there:
    then the guard decides, as always. That is so while the record is younger than guards live, less a margin, and is of
-   the stream that the table writes to now. The payload of any other is not looked at: its item is read from the table,
-   consistently, and its cache keys are repaired (`repair` says why nothing stale can be left).
+   the stream that the table writes to now. The payload of any other is not believed: its item is read from the table,
+   consistently, and its cache keys are repaired (`repair` says why nothing stale can be left), lookup keys that it
+   names among them.
 3. The time that a record tells is not trusted either, where it is in the future or missing.
 """
 
@@ -204,7 +205,7 @@ class Redriving:
             done.add(self._applied(trusted))
         if old:
             done.read_again += len(old)
-            self._repair({_identity(record.keys): record.keys for record in old}, done)
+            self._repair(old, done)
 
     def _can_be_trusted(self, record: StreamRecord, now: float) -> bool:
         created = record.created_at
@@ -221,16 +222,20 @@ class Redriving:
         said: list[WriteResult] = [APPLIED for _ in batch.words(results)]
         return batch.report(results, now, said)
 
-    def _repair(self, items: Mapping[bytes, Image], done: Done) -> None:
-        """Repair every cache key of these items."""
+    def _repair(self, records: Sequence[StreamRecord], done: Done) -> None:
+        """Repair every cache key of the items of these records."""
         if self._repairs is None:
             self._repairs = self._make_repairs()
+        items: dict[bytes, tuple[Image, list[Image]]] = {}
+        for record in records:
+            _, images = items.setdefault(_identity(record.keys), (record.keys, []))
+            images += [image for image in (record.new_image, record.old_image) if image is not None]
         targets: dict[str, RepairTarget] = {}
-        for item in items.values():
-            try:
-                targets |= {each.key: each for each in self._repairs.targets_of(item)}
-            except RecordError as error:
-                done.failures.append(error.problem)
+        for target in self._repairs.targets_of([*items.values()]):
+            if isinstance(target, RecordError):
+                done.failures.append(target.problem)
+            else:
+                targets.setdefault(target.key, target)
         for repaired in self._repairs.run(targets.values()):
             if repaired.action in _GOOD:
                 done.repaired += repaired.action is not RepairAction.AGREES

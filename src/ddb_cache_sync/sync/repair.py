@@ -112,15 +112,34 @@ class Repairs:
                 page = {}
         yield from self._page([*page.values()])
 
-    def targets_of(self, item: Image) -> Iterator[RepairTarget]:
-        """Every cache key that an item with this primary key may have; its lookup keys are not among them.
+    def targets_of(self, items: Sequence[tuple[Image, Sequence[Image]]]) -> Iterator[RepairTarget | RecordError]:
+        """Every cache key that items may have, and every lookup key that they have, or had in these images.
+
+        Args:
+            items: The primary key of each, and images of it that tell lookup keys, beside the table's. They may be
+                anything: what they name is only looked at.
+
+        Returns:
+            The targets, and an error in the place of those of a primary key that can't be written as a cache key.
 
         Raises:
-            RecordError: The primary key can't be written as a cache key.
+            TableError: The table can't be read.
         """
-        removal = Remove(ItemKey(self._sides.known.table, item), NO_VERSION)
-        for key in {projection.cache_key(removal) for projection in self._sides.known.projections}:
-            yield RepairTarget(key, item)
+        known = self._sides.known
+        lookups = [lookup for projection in known.projections for lookup in projection.lookups]
+        found = self._sides.items([item for item, _ in items]) if lookups else [None] * len(items)
+        for (item, images), now in zip(items, found, strict=True):
+            removal = Remove(ItemKey(known.table, item), NO_VERSION)
+            try:
+                keys = [projection.cache_key(removal) for projection in known.projections]
+            except RecordError as error:
+                yield error
+                continue
+            shown = [*images, *([] if now is None else [now.item])]
+            named = [lookup.of(known.table, image) for image in shown for lookup in lookups]
+            for key in dict.fromkeys([*keys, *named]):
+                if key is not None:
+                    yield RepairTarget(key, item)
 
     def _page(self, targets: Sequence[RepairTarget]) -> Iterator[Repaired]:
         """Repair so many keys."""
