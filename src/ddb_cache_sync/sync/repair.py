@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.core.attribute_values import Image
     from ddb_cache_sync.core.comparison import Drift
     from ddb_cache_sync.core.projection import Projection, Router
+    from ddb_cache_sync.core.versions import Version
 
 _PAGE: Final = 100  # as many as one BatchGetItem takes
 _ATTEMPTS: Final = 5

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.comparison import Drift
 from ddb_cache_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ddb_cache_sync.core.versions import Version
 
 
 class RepairAction(StrEnum):
