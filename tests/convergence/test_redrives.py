@@ -7,11 +7,22 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.sync.tables import TableClient
 
-from ddb_cache_sync import EntityRouter, HashEncoding, KeyTemplate, Projection, Replicator, Route, exclude, where
+from ddb_cache_sync import (
+    EntityRouter,
+    HashEncoding,
+    KeyTemplate,
+    LookupKey,
+    Projection,
+    Replicator,
+    Route,
+    exclude,
+    where,
+)
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.sync.preparing_redrive import RedriveClients, prepare_redrive
@@ -28,6 +39,7 @@ KEYS = KeyTemplate("users:{id}")
 ROUTERS: dict[str, Router] = {
     "plain": Projection(KEYS),
     "hashes": Projection(KEYS, HashEncoding()),
+    "lookup keys": Projection(KEYS, lookups=[LookupKey("users:by-email:{email}")]),
     "transforms": Projection(KEYS, transforms=[exclude("place"), where(lambda item: item["kind"] != "b")]),
     "routes": EntityRouter(
         [
@@ -135,7 +147,11 @@ class World:
 
     def change(self, identity: str, kind: str | None) -> None:
         self.places += 1
-        record = self.table.remove(identity) if kind is None else self.table.put(identity, kind=kind, place=self.places)
+        record = (
+            self.table.remove(identity)
+            if kind is None
+            else self.table.put(identity, kind=kind, email=f"{identity}-{self.places % 3}@x", place=self.places)
+        )
         if record is not None:
             record["dynamodb"]["ApproximateCreationDateTime"] = self.clock.now
             self.undelivered.append(record)
@@ -184,6 +200,18 @@ def expected_of(world: World) -> dict[str, Any]:
 )
 def test_the_cache_ends_as_the_table_does(name: str, happenings: list[Happening]) -> None:
     """In whatever order, however late and however often; a last redrive takes all there is."""
+    run(name, happenings)
+
+
+@pytest.mark.long
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(name=st.sampled_from([*ROUTERS]), happenings=HAPPENINGS)
+def test_it_does_so_in_many_histories(name: str, happenings: list[Happening]) -> None:
+    """The same, for longer."""
+    run(name, happenings)
+
+
+def run(name: str, happenings: list[Happening]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = World(ROUTERS[name], Path(folder))
         for happening in happenings:

@@ -10,7 +10,7 @@ the log shows the whole chain that leads there. Anything else is a defect.
 | failover | the newest change was applied, and a failover lost that |
 | guard evicted | the newest change was applied, the guard was evicted afterwards, and something older came after that |
 | value evicted | nothing has written the key since, and it is missing |
-| old replay | the same as with an evicted guard, where it had expired and the record came from an archive |
+| old replay | the same, where the guard had expired, or was never set, and the record came from an archive |
 | no stream | the newest change was made while the stream was off |
 | trimmed | the newest change was in the stream for 24 h and nobody read it |
 """
@@ -75,12 +75,12 @@ def excuse(item: Item, history: Sequence[tuple[int, Happened]], table: Table, ca
     if not applied and any(newest.version.endswith(f":{number}") for each in table.streams for number in each.trimmed):
         return "trimmed"
     since = kept[applied[-1] + 1 :] if applied else [each for each in kept if each.at >= newest.at]
-    return _guard_gone(item, since) or _value_gone(item, kept, cache)
+    # Where a redrive has read the item, no guard holds its newest change: one that expired could not hold it either.
+    return _guard_gone(item, since, set() if applied else {"guard expired"}) or _value_gone(item, kept, cache)
 
 
-def _guard_gone(item: Item, since: Sequence[Happened]) -> str | None:
+def _guard_gone(item: Item, since: Sequence[Happened], gone: set[str]) -> str | None:
     """Whether something older came where there was no guard any more, and why there was none."""
-    gone: set[str] = set()
     for each in since:
         if each.what in ("guard evicted", "guard expired"):
             gone.add(each.what)

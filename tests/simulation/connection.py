@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from random import Random
 from typing import Any, Final
 
 from tests.simulation.cache import SimulatedCache
 
 from ddb_cache_sync.cache.contract import WriteResult
+from ddb_cache_sync.core.drops import Drop
 from ddb_cache_sync.core.fills import Claim, Fill
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.writes import Write
@@ -76,6 +78,23 @@ class Connection:
     def keys_beginning(self, beginning: str) -> Iterator[Sequence[str]]:
         """See `InspectableCache.keys_beginning`."""
         yield from self._later(lambda: list(self._cache.keys_beginning(beginning)))
+
+    def last_words(self, guards: Sequence[str], deadline: float | None = None) -> Any:
+        """See `InspectableCache.last_words`."""
+        return self._later(lambda: self._cache.last_words(guards))
+
+    def some_keys(self, beginning: str, most: int, chance: Random) -> Sequence[str]:
+        """See `InspectableCache.some_keys`."""
+        found: Sequence[str] = self._later(lambda: self._cache.some_keys(beginning, most, chance))
+        return found
+
+    def drop(self, drops: Sequence[Drop], deadline: float | None = None) -> Sequence[WriteResult]:
+        """See `InspectableCache.drop`."""
+        raise NotImplementedError("nobody changes the layout here")
+
+    def remember(self, key: str, value: bytes, seconds: int, deadline: float | None = None) -> None:
+        """See `InspectableCache.remember`."""
+        raise NotImplementedError("nobody changes the layout here")
 
     def place_of(self, key: str) -> tuple[int | None, str]:
         """See `InspectableCache.place_of`."""

@@ -58,13 +58,13 @@ class Episode:
         self.table = Table(self.world, chance.randint(3, 50), self.cache.newest)
         self.function = function_type(self.world, self.cache, self.table, chance.choice((0.0, 0.05, 0.1, 0.3)))
         self.operations = Operations(self.world, self.table, self.cache)
-        self.redrive = Redrive(self.world, self.table, self.function, self.operations, guard_ttl_seconds)
+        self.redrive = Redrive(self.world, self.table, self.cache)
         self._left = chance.randint(300, 1600)
         self.strict = chance.random() < 0.4
         """Nothing happens that the consistency model excepts: so nothing is excused."""
         self.troubles = Troubles(self.world, self.table, self.cache, self.function, self.operations, strict=self.strict)
         self.troubles.start(self.redrive.take)
-        self._rate = chance.choice((20.0, 300.0, 3000.0))
+        self._rate = chance.choice((50.0, 500.0, 5000.0))
 
     def run(self) -> EpisodeResult:
         """Let it happen, drain, and check.

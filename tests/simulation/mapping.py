@@ -48,8 +48,8 @@ class Mapping:
         self.function = function
         self.destination = destination
         self.properties = EventSourceMappingProperties(
-            batch_size=chance.choice((1, 10, 100, 100, 1000)),
-            maximum_batching_window_seconds=chance.choice((0, 0, 1, 5)),
+            batch_size=chance.choice((1, 10, 30, 100, 100, 100, 1000, 1000)),
+            maximum_batching_window_seconds=chance.choice((0, 1, 5)),
             parallelization_factor=chance.choice((1, 1, 1, 2, 3)),
             maximum_retry_attempts=chance.choice((0, 2, 5, -1)),
             bisect_batch_on_function_error=chance.random() < 0.5,

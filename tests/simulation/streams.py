@@ -41,6 +41,7 @@ class Stream:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._created_at = world.now
         created = datetime.fromtimestamp(world.now, UTC)
         self.label = created.strftime("%Y-%m-%dT%H:%M:%S.") + f"{created.microsecond // 1000:03d}"
         self.arn = f"{ARN}/stream/{self.label}"
@@ -53,6 +54,11 @@ class Stream:
         count = world.random.randint(1, 3)
         for part in range(count):
             self._open(None, part / count, (part + 1) / count)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it can be switched off: no two of a table are made within a second, so each has a label of its own."""
+        return self.enabled and self._world.now >= self._created_at + 1.0
 
     def add(self, key: Mapping[str, Any], place: float, wire: dict[str, Any] | None, old: dict[str, Any] | None) -> str:
         """Add the record of a change.

@@ -90,7 +90,7 @@ class Troubles:
             (0.002, lambda: start(0.0, operations.backfill)),
             (0.004, lambda: start(0.0, operations.repair_any)),
             (0.001, lambda: start(0.0, operations.verify_and_repair)),
-            (0.004, lambda: start(0.0, operations.read_any)),
+            (0.012, lambda: start(0.0, operations.read_any)),
         ]
 
     def _task(self, seconds: float, body: Callable[[], object]) -> None:
@@ -102,12 +102,12 @@ class Troubles:
     def _not_promised(self) -> list[tuple[float, Callable[[], object]]]:
         """What the consistency model excepts."""
         return [
-            (0.0015, self._lag_and_fail_over),
+            (0.006, self._lag_and_fail_over),
             (0.002, self._evict_guards),
             (0.002, self._evict_values),
             (0.001, self._switch_stream_off),
             (0.003, self._replay_archive),
-            (0.0005, lambda: self._disable(self._world.random.uniform(24.0, 60.0) * 3600.0)),
+            (0.001, lambda: self._disable(self._world.random.uniform(24.0, 60.0) * 3600.0)),
         ]
 
     def _mapping(self) -> Mapping:
@@ -152,13 +152,13 @@ class Troubles:
 
     def _new_stream(self) -> None:
         """Switch the stream off and on again, with no change in between."""
-        if self._table.stream.enabled:
+        if self._table.stream.settled:
             self._table.stream.disable()
             self._switch_stream_on()
 
     def _switch_stream_off(self) -> None:
         """The same, with changes in between that nobody hears of."""
-        if self._table.stream.enabled:
+        if self._table.stream.settled:
             self._table.stream.disable()
             self._world.counts["stream switched off"] += 1
             self._world.after(self._world.random.uniform(0.1, 10.0), self._switch_stream_on)

@@ -21,6 +21,7 @@ from ddb_cache_sync import (
     Route,
 )
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS, guard_key
+from ddb_cache_sync.core.stream_records import decode_record
 from ddb_cache_sync.sync.preparing_redrive import RedriveClients, prepare_redrive
 from ddb_cache_sync.sync.redrive import RedriveOptions, RedriveReport
 from ddb_cache_sync.testing import MemoryCache, MemoryTable, kinesis_event, stream_event, stream_record
@@ -144,13 +145,40 @@ def test_an_old_record_is_not_believed(world: World) -> None:
     missing = world.put("3", age=2 * DAY, name="never applied")
     world.cache.guards.clear()  # they have expired
     world.give_up(stale, gone, missing)
+    versions = [decode_record(record).version for record in (stale, gone, missing)]
     report = world.redrive()
     assert world.cache.values == {
         "users:1": b'{"id":"1","name":"now"}',
         "users:3": b'{"id":"3","name":"never applied"}',
     }
     assert (report.read_again, report.repaired, report.applied, report.failed) == (3, 1, 0, 0)
-    assert world.cache.guards == {}  # none is left: any change wins
+    assert [world.cache.guards[guard_key(f"users:{identity}")] for identity in "123"] == versions
+
+
+def test_what_is_older_than_a_record_that_was_read_again_loses(world: World) -> None:
+    """The table was read in the record's stead; else an older change, still to come, would stay for good."""
+    world.replicator.apply([world.put("1", name="first")])
+    older = world.put("1", name="second")
+    world.give_up(world.put("1", name="third"))
+    assert (world.redrive(read_again=True).repaired, world.replicator.apply([older]).stale) == (1, 1)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
+
+
+def test_it_does_so_where_the_key_agreed_already(world: World) -> None:
+    """As after a repair, which leaves the guard to the changes that are still to come."""
+    first, older, last = (world.put("1", name=name) for name in ("first", "second", "third"))
+    world.replicator.apply([first])
+    world.cache.values["users:1"] = b'{"id":"1","name":"third"}'
+    world.give_up(last)
+    assert (world.redrive(read_again=True).repaired, world.replicator.apply([older]).stale) == (0, 1)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
+
+
+def test_a_record_from_the_future_keeps_no_change_out(world: World) -> None:
+    """The item is read, and its version counts for nothing."""
+    world.give_up(world.put("1", name="first", age=-7200))
+    assert world.redrive().read_again == 1
+    assert (world.cache.values, world.cache.guards) == ({"users:1": b'{"id":"1","name":"first"}'}, {})
 
 
 @pytest.mark.parametrize(
@@ -284,7 +312,7 @@ def test_nothing_is_deleted_unless_it_is_asked_for(world: World) -> None:
 
 
 def test_routes_modes_and_lookup_keys_hold(tmp_path: Path) -> None:
-    """A redrive goes through the same replicator. Of an old record every own key is repaired, and no lookup key."""
+    """A redrive goes through the same replicator. Of an old record every key is repaired that it or the table names."""
     router = EntityRouter(
         [
             Route(
@@ -303,7 +331,12 @@ def test_routes_modes_and_lookup_keys_hold(tmp_path: Path) -> None:
     world.give_up(moved, world.table.table.records[-1], name="001")
     world.table.table.records[-1]["dynamodb"]["ApproximateCreationDateTime"] = 0
     assert world.redrive(read_again=True).failed == 0
-    assert sorted(world.cache.values) == ["as:3", "as:by-email:x", "bs:1", "bs:2"]  # the lookup keys are as they were
+    assert world.cache.values == {
+        "as:3": b'{"email":"y","id":"3","kind":"a"}',
+        "as:by-email:y": b"as:3",
+        "bs:1": b'{"id":"1","kind":"b"}',
+        "bs:2": b'{"id":"2","kind":"b"}',
+    }
 
 
 def test_in_mode_invalidate_a_young_record_deletes_and_an_old_one_mends_what_is_stale(tmp_path: Path) -> None:
@@ -324,7 +357,7 @@ def test_records_of_a_kinesis_data_stream_are_taken_where_it_is_named(world: Wor
     assert "another stream" in world.redrive().problems[0]
     report = world.redrive(stream_arn=kinesis)
     assert (report.applied, report.read_again, report.failed) == (1, 1, 0)
-    assert [*world.cache.guards] == [guard_key("users:1")]
+    assert {*world.cache.guards} == {guard_key("users:1"), guard_key("users:2")}
     [other] = kinesis_event([stream_record({"id": "3"}, {"id": "3"}, table="orders", created_at=NOW)])["Records"]
     world.give_up(other, KinesisBatchInfo={}, name="001")
     assert "another table" in world.redrive(stream_arn=kinesis).problems[0]

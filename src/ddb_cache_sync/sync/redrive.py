@@ -7,8 +7,6 @@ Rules:
 3. An object or a message is deleted only where that is asked for, and all of its records have succeeded.
 4. An entry that fails stays, and stops no other. A cache or a table that fails stops the redrive.
 
-An old record's lookup keys are not looked at, as by any repair.
-
 How a redrive is put together, and refused where it can't be right: `preparing_redrive`.
 """
 

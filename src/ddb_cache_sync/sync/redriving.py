@@ -6,9 +6,12 @@ Rules:
    that came with it is refused.
 2. A record's payload is applied only while every guard that a newer change of its item has set must still be there:
    then the guard decides, as always. That is so while the record is younger than guards live, less a margin, and is of
-   the stream that the table writes to now. The payload of any other is not looked at: its item is read from the table,
-   consistently, and its cache keys are repaired (`repair` says why nothing stale can be left).
-3. The time that a record tells is not trusted either, where it is in the future or missing.
+   the stream that the table writes to now. The payload of any other is not believed: its item is read from the table,
+   consistently, and its cache keys are repaired (`repair` says why nothing stale can be left), lookup keys that it
+   names among them. The repair stands for the record, so the guard is left with its version at least: an older change
+   that is still to come would win for good otherwise.
+3. The time that a record tells is not trusted either, where it is in the future or missing; nor is its version then,
+   which would keep real changes out.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from ddb_cache_sync.core.expectations import NO_VERSION
 from ddb_cache_sync.core.outcomes import APPLIED, ApplyReport
 from ddb_cache_sync.core.stream_records import decode_record, malformed
 from ddb_cache_sync.core.versions import StreamArn
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.core.attribute_values import Image
     from ddb_cache_sync.core.projection import Router
     from ddb_cache_sync.core.stream_records import StreamRecord
+    from ddb_cache_sync.core.versions import Version
     from ddb_cache_sync.sync.repair import Repairs
     from ddb_cache_sync.sync.repair_report import RepairTarget
     from ddb_cache_sync.sync.replicator import Replicator
@@ -204,13 +209,13 @@ class Redriving:
             done.add(self._applied(trusted))
         if old:
             done.read_again += len(old)
-            self._repair({_identity(record.keys): record.keys for record in old}, done)
+            self._repair(old, done)
 
     def _can_be_trusted(self, record: StreamRecord, now: float) -> bool:
         created = record.created_at
         if not self._trusts or created is None:
             return False
-        return now - self._trusted_seconds < created < now + _MOST_AHEAD_SECONDS
+        return created > now - self._trusted_seconds and not _from_the_future(record, now)
 
     def _applied(self, records: list[Any]) -> ApplyReport:
         if not self._dry_run:
@@ -221,21 +226,36 @@ class Redriving:
         said: list[WriteResult] = [APPLIED for _ in batch.words(results)]
         return batch.report(results, now, said)
 
-    def _repair(self, items: Mapping[bytes, Image], done: Done) -> None:
-        """Repair every cache key of these items."""
+    def _repair(self, records: Sequence[StreamRecord], done: Done) -> None:
+        """Repair every cache key of the items of these records."""
         if self._repairs is None:
             self._repairs = self._make_repairs()
+        now = self._clock()
+        items: dict[bytes, tuple[Image, list[Image]]] = {}
+        changes: dict[bytes, Version] = {}
+        for record in records:
+            identity = _identity(record.keys)
+            _, images = items.setdefault(identity, (record.keys, []))
+            images += [image for image in (record.new_image, record.old_image) if image is not None]
+            if not _from_the_future(record, now):
+                changes[identity] = max(changes.get(identity, NO_VERSION), record.version)
         targets: dict[str, RepairTarget] = {}
-        for item in items.values():
-            try:
-                targets |= {each.key: each for each in self._repairs.targets_of(item)}
-            except RecordError as error:
-                done.failures.append(error.problem)
+        for target in self._repairs.targets_of([*items.values()]):
+            if isinstance(target, RecordError):
+                done.failures.append(target.problem)
+            else:
+                change = None if target.item is None else changes.get(_identity(target.item))
+                targets.setdefault(target.key, target._replace(change=change))
         for repaired in self._repairs.run(targets.values()):
             if repaired.action in _GOOD:
                 done.repaired += repaired.action is not RepairAction.AGREES
             else:
                 done.failures.append(_MOVED if repaired.reason is None else repaired.reason)
+
+
+def _from_the_future(record: StreamRecord, now: float) -> bool:
+    """Whether nothing it tells of its time, or that follows from it as a Kinesis version does, can be believed."""
+    return record.created_at is None or record.created_at >= now + _MOST_AHEAD_SECONDS
 
 
 def _identity(key: Image) -> bytes:

@@ -7,7 +7,9 @@ Rules:
 2. A key that agrees with its item already is left alone, guard and all. So a repair can be done again.
 3. From reading the guard to writing passes no more than a minute: else a guard could have come and gone.
 4. In the modes `invalidate` and `refresh` a key that may be missing is not filled; a stale one is put right.
-5. Lookup keys have rules of their own: `lookup_repair`.
+5. Where a repair stands for a change, its guard is left with that change's version at least, also if the key agrees:
+   else an older change that comes late would find an older guard, and win for good.
+6. Lookup keys have rules of their own: `lookup_repair`.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.core.attribute_values import Image
     from ddb_cache_sync.core.comparison import Drift
     from ddb_cache_sync.core.projection import Projection, Router
+    from ddb_cache_sync.core.versions import Version
 
 _PAGE: Final = 100  # as many as one BatchGetItem takes
 _ATTEMPTS: Final = 5
@@ -110,15 +113,34 @@ class Repairs:
                 page = {}
         yield from self._page([*page.values()])
 
-    def targets_of(self, item: Image) -> Iterator[RepairTarget]:
-        """Every cache key that an item with this primary key may have; its lookup keys are not among them.
+    def targets_of(self, items: Sequence[tuple[Image, Sequence[Image]]]) -> Iterator[RepairTarget | RecordError]:
+        """Every cache key that items may have, and every lookup key that they have, or had in these images.
+
+        Args:
+            items: The primary key of each, and images of it that tell lookup keys, beside the table's. They may be
+                anything: what they name is only looked at.
+
+        Returns:
+            The targets, and an error in the place of those of a primary key that can't be written as a cache key.
 
         Raises:
-            RecordError: The primary key can't be written as a cache key.
+            TableError: The table can't be read.
         """
-        removal = Remove(ItemKey(self._sides.known.table, item), NO_VERSION)
-        for key in {projection.cache_key(removal) for projection in self._sides.known.projections}:
-            yield RepairTarget(key, item)
+        known = self._sides.known
+        lookups = [lookup for projection in known.projections for lookup in projection.lookups]
+        found = self._sides.items([item for item, _ in items]) if lookups else [None] * len(items)
+        for (item, images), now in zip(items, found, strict=True):
+            removal = Remove(ItemKey(known.table, item), NO_VERSION)
+            try:
+                keys = [projection.cache_key(removal) for projection in known.projections]
+            except RecordError as error:
+                yield error
+                continue
+            shown = [*images, *([] if now is None else [now.item])]
+            named = [lookup.of(known.table, image) for image in shown for lookup in lookups]
+            for key in dict.fromkeys([*keys, *named]):
+                if key is not None:
+                    yield RepairTarget(key, item)
 
     def _page(self, targets: Sequence[RepairTarget]) -> Iterator[Repaired]:
         """Repair so many keys."""
@@ -164,24 +186,27 @@ class Repairs:
         guard_keys = [each.projection.guard_key(each.target.key) for each in planned]
         guards = sides.guards(guard_keys)
         items = sides.items([each.item_key for each in planned])
-        expected: list[tuple[Expected, str]] = []
+        expected: list[tuple[Expected, str, Version | None]] = []
         for each, guard, item in zip(planned, guards, items, strict=True):
             try:
-                expected.append((self._expected(each, item), guard))
+                expected.append((self._expected(each, item), guard, each.target.change))
             except RecordError as error:
                 yield Repaired(each.target.key, RepairAction.REFUSED, guard_before=guard, reason=error.problem)
-        values = sides.values([right for right, _ in expected])
-        wanted: list[tuple[Repair, Drift]] = []
-        for right, guard in expected:
+        values = sides.values([right for right, _, _ in expected])
+        wanted: list[tuple[Repair, Drift | None]] = []
+        for right, guard, change in expected:
             drift = right.drift(values[right.key])
-            if drift is None:
+            leaves = change if change is not None and change > guard else None
+            if drift is None and leaves is None:
                 yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
             elif guard and not is_version(guard):
                 yield Repaired(
                     right.key, RepairAction.REFUSED, drift, guard_before=guard, reason="its guard is no version"
                 )
             else:
-                wanted.append((Repair(right.write, guard), drift))
+                # What may be missing stays so (rule 4).
+                write = right.write._replace(only_cached=True) if drift is None else right.write
+                wanted.append((Repair(write, guard, leaves), drift))
         if self._apply and self._monotonic() - started > MOST_SECONDS:
             yield from (Repaired(each.key, RepairAction.MOVED, drift, each.found) for each, drift in wanted)
             return
@@ -190,7 +215,7 @@ class Repairs:
     def _expected(self, planned: _Planned, item: Upsert | None) -> Expected:
         return expected_at(self._sides.router, planned.projection, planned.target.key, item, self._sides.clock())
 
-    def _written(self, wanted: Sequence[tuple[Repair, Drift]]) -> Iterator[Repaired]:
+    def _written(self, wanted: Sequence[tuple[Repair, Drift | None]]) -> Iterator[Repaired]:
         results: Sequence[object] = [APPLIED] * len(wanted)
         if self._apply:
             results = self._sides.cache.repair([each for each, _ in wanted], time.monotonic() + PATIENCE_SECONDS)
@@ -198,7 +223,8 @@ class Repairs:
             if isinstance(result, CacheError):
                 yield Repaired(each.key, RepairAction.REFUSED, drift, each.found, reason=result.problem)
             elif result is APPLIED:
-                action = RepairAction.DELETED if each.write.value is None else RepairAction.WRITTEN
-                yield Repaired(each.key, action, drift, each.found, each.left, self._apply)
+                written = RepairAction.DELETED if each.write.value is None else RepairAction.WRITTEN
+                action = RepairAction.AGREES if drift is None else written
+                yield Repaired(each.key, action, drift, each.found, each.left, self._apply and drift is not None)
             else:
                 yield Repaired(each.key, RepairAction.MOVED, drift, each.found)

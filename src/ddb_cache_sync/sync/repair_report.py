@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.comparison import Drift
 from ddb_cache_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ddb_cache_sync.core.versions import Version
 
 
 class RepairAction(StrEnum):
@@ -37,6 +40,9 @@ class RepairTarget(NamedTuple):
     """The item's primary key; None: it is read back from the cache key."""
     kind: Drift | None = None
     """How it drifted, by a verification of the whole table; None: nobody has compared that."""
+    change: Version | None = None
+    """A change of the item that was made before the repair, and is not applied otherwise: the guard is to hold its
+    version at least, so that nothing older wins. None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
