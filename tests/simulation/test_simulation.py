@@ -70,7 +70,7 @@ def test_a_million_deliveries_lose_nothing(share: int) -> None:
 def test_a_broken_rule_is_found_out(rule: str) -> None:
     """Within some thousand deliveries, and so that it can be replayed."""
     with pytest.raises(DivergenceError) as found:
-        simulate(50_000, seed=1, **BROKEN[rule])
+        simulate(400_000, seed=1, **BROKEN[rule])
     assert re.match(r"--seed 1 --episode \d+, after \d+ deliveries: ", str(found.value))
 
 
