@@ -6,7 +6,6 @@ Exit code 0: no key diverged; 1: one did, or the run broke off.
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import platform
@@ -23,7 +22,8 @@ from tests.pipeline_faults.pipeline import Pipeline
 from tests.pipeline_faults.plans import drawn_plan
 from tests.pipeline_faults.rig import DivergentError
 from tests.pipeline_faults.servers import CONFIG
-from tests.soak.figures import Figures, Sample, added, client_mb
+from tests.soak.figures import Figures, Sample, added
+from tests.soak.memory import client_mb, prepare, tidied
 from tests.soak.plot import svg
 
 from ddb_cache_sync.local.embedded import embedded_cluster
@@ -121,7 +121,7 @@ def soak(cluster: EmbeddedCluster, figures: Figures, *, minutes: float, applies:
             pipeline.run(number, drawn_plan(figures.seed, number, figures.records_per_round))
             figures.rounds = number
             recorder.count()
-            gc.collect()
+            figures.held.append(tidied())
         figures.complete = True
     except DivergentError as error:
         figures.divergent += 1
@@ -173,6 +173,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)  # retries by the thousand
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1_000)  # events are trees of small objects; what has a cycle goes after each round
+    prepare()
     sys.exit(main())

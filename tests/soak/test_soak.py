@@ -77,6 +77,7 @@ def test_a_run_goes_on_where_it_was_cut_and_fails_once_a_key_diverges(
         program.soak(cluster, now, minutes=1, applies=now.applies + 1, path=path)
         assert (now.rounds, now.divergent, now.complete) == (part, 0, True)
         assert now.changes >= 300 * part
+        assert len(now.held) == part
         cluster_client.flushall(target_nodes=redis.RedisCluster.PRIMARIES)
         now = Figures.read(path)
 
