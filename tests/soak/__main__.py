@@ -83,13 +83,14 @@ class Recorder:
         """Take a sample, and write."""
         self.count()
         now = self.figures
-        faults = sum(now.faults.values())
         memory = round(client_mb(), 1), round(self._pipeline.rig.servers.memory_mb(), 1)
-        now.samples.append(Sample(now.seconds, now.applies, now.changes, faults, *memory))
+        now.samples.append(Sample(now.seconds, now.applies, now.changes, now.struck, *memory))
         if self._path is not None:
             now.write(self._path)
         text = f"{now.seconds / 60:.1f} min, {now.rounds} rounds, {now.applies:,} applies ({now.rate:,.0f}/s), "
-        print(text + f"{faults:,} faults, {now.lost} lost and healed, {memory[0]:.0f} MB", file=sys.stderr, flush=True)
+        print(
+            text + f"{now.struck:,} faults, {now.lost} lost and healed, {memory[0]:.0f} MB", file=sys.stderr, flush=True
+        )
 
     def _run(self) -> None:
         while not self._stop.wait(_SAMPLE_SECONDS):

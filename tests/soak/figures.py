@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.pipeline_faults.kinds import BY_PIECE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -59,6 +61,11 @@ class Figures:
     samples: list[Sample] = field(default_factory=list)
     machine: dict[str, str] = field(default_factory=dict)
     complete: bool = False
+
+    @property
+    def struck(self) -> int:
+        """How often faults struck, those left out that are counted in pieces."""
+        return sum(count for name, count in self.faults.items() if name not in BY_PIECE)
 
     @property
     def rate(self) -> float:

@@ -32,6 +32,11 @@ def test_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["f.json"]
 
 
+def test_faults_counted_in_pieces_do_not_swell_the_number() -> None:
+    """A guard each, or an item each, says nothing of how often something struck."""
+    assert figures().struck == 2 * len(Kind) - 2 * 3
+
+
 def test_the_plot_shows_rate_and_verdict() -> None:
     """As XML, whatever a run came to."""
     for each in (figures(), figures(samples=[], faults={}), figures(divergent=1)):
