@@ -130,6 +130,23 @@ def test_a_functions_code_cannot_use_its_network_permissions(template: Template)
     assert statements["ButNotFromItsCode"]["Action"] == statements["ReachTheNetwork"]["Action"]
 
 
+def test_alarms_may_publish_to_the_topic(template: Template) -> None:
+    """The policy that refuses plain HTTP takes the place of SNS's own: without a word of alarms they reach nobody."""
+    statements = template.only("SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    (allowed,) = [each for each in statements if each["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Resource"] == {"Ref": _only_name(template, "SNS::Topic")}
+    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+    arn = "".join(
+        each if isinstance(each, str) else each["Ref"]
+        for each in allowed["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Join"][1]
+    )
+    assert arn == "arn:AWS::Partition:cloudwatch:AWS::Region:AWS::AccountId:alarm:*"
+    topic = {"Ref": _only_name(template, "SNS::Topic")}
+    assert all(alarm["AlarmActions"] == [topic] for alarm in template.of_type("CloudWatch::Alarm").values())
+
+
 def _only_name(template: Template, kind: str) -> str:
     (name,) = template.of_type(kind)
     return name

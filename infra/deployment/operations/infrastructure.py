@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -48,11 +49,31 @@ class Operations(Construct):
         self._cache = cache
         self._verification = verification
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True)
+        self._let_alarms_publish()
         if options.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(options.alarm_email))
         self._watch_the_stream()
         self._watch_the_cache()
         self._dashboard()
+
+    def _let_alarms_publish(self) -> None:
+        """Any policy of a topic takes the place of SNS's own, under which whoever is of the account may publish."""
+        alarms = cdk.Stack.of(self).format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+        )
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html, "Allow CloudWatch alarms"
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LetAlarmsPublish",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID},
+                    "ArnLike": {"aws:SourceArn": alarms},
+                },
+            )
+        )
 
     def _watch_the_stream(self) -> None:
         age = of_function("IteratorAge", self._function, "Maximum")
