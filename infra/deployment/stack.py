@@ -60,6 +60,7 @@ class CacheSyncStack(cdk.Stack):
             "Operations",
             options=options,
             replicator=self.replicator,
+            table=self.table,
             cache=self.cache,
             verification=verification,
         )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
+
+import pytest
 
 from ddb_cache_sync.core.outages import RECORD_AGE_SECONDS as LIBRARYS_AGE
 from ddb_cache_sync.core.outages import RETRIES_WITH_QUARANTINE
+from deployment.operations.alarms import ages_seconds
 from deployment.options import BATCH_SIZE, PARALLELIZATION_FACTOR, RECORD_AGE_SECONDS, RETRY_ATTEMPTS
 from tests.templates import Template
 
+HOUR = 3600
 ACCOUNT = {"Ref": "AWS::AccountId"}
 
 
@@ -145,6 +150,66 @@ def test_alarms_may_publish_to_the_topic(template: Template) -> None:
     assert arn == "arn:AWS::Partition:cloudwatch:AWS::Region:AWS::AccountId:alarm:*"
     topic = {"Ref": _only_name(template, "SNS::Topic")}
     assert all(alarm["AlarmActions"] == [topic] for alarm in template.of_type("CloudWatch::Alarm").values())
+
+
+def test_what_invocations_tell_is_looked_at_in_long_periods_and_pauses_are_no_end(template: Template) -> None:
+    """In an outage one shard may make an invocation in some minutes: five of five minutes would never be bad."""
+    for name, least in (("IteratorAge", 1), ("IteratorAgeHigh", 1), ("Errors", 2), ("Throttles", 2)):
+        alarm = _alarm(template, name)
+        assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (300, least, 3)
+        assert alarm["TreatMissingData"] == "notBreaching"
+    for name in ("Errors", "Throttles"):
+        assert _alarm(template, name)["MetricName"] == name
+        assert _alarm(template, name)["Threshold"] == 1
+
+
+def test_the_alarms_at_the_age_can_go_off_before_records_are_given_up(template: Template) -> None:
+    """Lambda discards what is older than the record age, so no iterator age is ever above it."""
+    age_ms = template.only("Lambda::EventSourceMapping")["MaximumRecordAgeInSeconds"] * 1000
+    assert _alarm(template, "IteratorAge")["Threshold"] == 3_600_000
+    assert _alarm(template, "IteratorAgeHigh")["Threshold"] == 9 * 3_600_000 == 0.75 * age_ms
+    assert "9 h" in _alarm(template, "IteratorAgeHigh")["AlarmDescription"]
+
+
+@pytest.mark.parametrize(
+    ("record_age", "first", "high"),
+    [(12 * HOUR, HOUR, 9 * HOUR), (22 * HOUR, HOUR, 12 * HOUR), (-1, HOUR, 12 * HOUR), (2 * HOUR, HOUR / 2, 5400)],
+)
+def test_the_ages_follow_the_record_age(record_age: int, first: float, high: float) -> None:
+    assert ages_seconds(record_age) == (first, high)
+
+
+def test_a_table_that_is_written_to_while_nothing_is_invoked_is_an_alarm(template: Template) -> None:
+    """A mapping that is off, or may not read the stream, says nothing by itself."""
+    alarm = _alarm(template, "NoInvocations")
+    metrics = {each["Id"]: each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each}
+    assert {name: each["MetricName"] for name, each in metrics.items()} == {
+        "written": "ConsumedWriteCapacityUnits",
+        "invoked": "Invocations",
+    }
+    (table,) = metrics["written"]["Dimensions"]
+    assert table == {"Name": "TableName", "Value": {"Ref": _only_name(template, "DynamoDB::Table")}}
+    assert {each["MetricStat"]["Period"] for each in alarm["Metrics"] if "MetricStat" in each} == {300}
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (3, 3)
+
+
+def test_an_end_is_told_of_what_ends_and_not_of_what_has_happened(template: Template) -> None:
+    """A count is over with its minute; a message that all is well would be wrong."""
+    told = {
+        re.sub(r"^Operations|[0-9A-F]{8}$", "", name)
+        for name, alarm in template.of_type("CloudWatch::Alarm").items()
+        if alarm.get("OKActions")
+    }
+    assert told == {"IteratorAge", "IteratorAgeHigh", "Errors", "Throttles", "NoInvocations", "LoginFailures"}
+
+
+def _alarm(template: Template, name: str) -> dict[str, Any]:
+    (found,) = [
+        alarm
+        for each, alarm in template.of_type("CloudWatch::Alarm").items()
+        if re.fullmatch(rf"Operations{name}[0-9A-F]{{8}}", each)
+    ]
+    return found
 
 
 def _only_name(template: Template, kind: str) -> str:

@@ -6,23 +6,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from deployment.operations.metrics import library, of_cache, of_function, of_mapping
+from deployment.operations.alarms import AGAIN, HOUR_SECONDS, LATELY, ON_AND_ON, ONCE, Lasting, ages_seconds, alarm
+from deployment.operations.metrics import library, of_cache, of_function, of_mapping, silence
 
 if TYPE_CHECKING:
     from deployment.cache.infrastructure import Cache
     from deployment.options import Options
     from deployment.replicator.infrastructure import Replicator
+    from deployment.table.infrastructure import Table
     from deployment.verification.infrastructure import SampleVerification
 
-_HOUR_MS: Final = 3_600_000
-# No data is no fault: a metric of failures exists only where there are some.
-_QUIET: Final = cloudwatch.TreatMissingData.NOT_BREACHING
 _LOGIN_FAILURES: Final = ("AuthenticationFailures", "IamAuthenticationThrottling")
 
 
@@ -40,10 +38,13 @@ class Operations(Construct):
         *,
         options: Options,
         replicator: Replicator,
+        table: Table,
         cache: Cache,
         verification: SampleVerification | None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._record_age_seconds = options.record_age_seconds
+        self._table_name = table.name
         self._function = replicator.function.function
         self._mapping = replicator.mapping
         self._cache = cache
@@ -77,13 +78,38 @@ class Operations(Construct):
 
     def _watch_the_stream(self) -> None:
         age = of_function("IteratorAge", self._function, "Maximum")
-        self._alarm("IteratorAge1h", age, _HOUR_MS, "Changes wait for an hour: batches fail, or come too slowly", 5)
+        first, high = ages_seconds(self._record_age_seconds)
+        ends = "its batch is given up, into the bucket" if self._record_age_seconds != -1 else "it is lost, at 24 h"
         self._alarm(
-            "IteratorAge12h", age, 12 * _HOUR_MS, "Half of the stream's 24 h are gone: what reaches 24 h is lost"
+            "IteratorAge",
+            age,
+            first * 1000,
+            f"Changes wait for {_shown(first)}: batches fail, or come too slowly",
+            LATELY,
         )
-        errors = of_function("Errors", self._function)
         self._alarm(
-            "Errors", errors, 1, "Invocations fail: the cache can't be reached or refuses, or a setting is wrong", 5
+            "IteratorAgeHigh", age, high * 1000, f"The oldest change waits for {_shown(high)}: soon {ends}", LATELY
+        )
+        self._alarm(
+            "Errors",
+            of_function("Errors", self._function),
+            1,
+            "Invocations fail: the cache can't be reached or refuses, or a setting is wrong",
+            AGAIN,
+        )
+        self._alarm(
+            "Throttles",
+            of_function("Throttles", self._function),
+            1,
+            "Invocations are turned away: the concurrency, reserved or the account's, does not suffice",
+            AGAIN,
+        )
+        self._alarm(
+            "NoInvocations",
+            silence(self._table_name, self._function),
+            1,
+            "The table is written to and nothing is invoked: the event source mapping is off, or can't read the stream",
+            ON_AND_ON,
         )
         self._alarm(
             "Failed",
@@ -141,24 +167,18 @@ class Operations(Construct):
                 of_cache(_LOGIN_FAILURES, nodes[:5], "Sum", "Failed logins"),
                 1,
                 "Logins to the cache fail: a role, a user or the cache's name in the settings is wrong",
-                3,
+                AGAIN,
             )
 
     def _alarm(
-        self, name: str, metric: cloudwatch.IMetric, threshold: float, description: str, minutes: int = 1
+        self,
+        name: str,
+        metric: cloudwatch.Metric | cloudwatch.MathExpression,
+        threshold: float,
+        description: str,
+        lasting: Lasting = ONCE,
     ) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            name,
-            metric=metric,
-            threshold=threshold,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=minutes,
-            alarm_description=description,
-            treat_missing_data=_QUIET,
-        )
-        alarm.add_alarm_action(actions.SnsAction(self.topic))
-        alarm.add_ok_action(actions.SnsAction(self.topic))
+        alarm(self, name, metric, threshold, description, topic=self.topic, lasting=lasting)
 
     def _dashboard(self) -> None:
         function, mapping = self._function, self._mapping
@@ -221,3 +241,7 @@ class Operations(Construct):
 
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.IWidget:
     return cloudwatch.GraphWidget(title=title, left=[*metrics], width=8, height=6)
+
+
+def _shown(seconds: int) -> str:
+    return f"{seconds / HOUR_SECONDS:g} h" if seconds >= HOUR_SECONDS else f"{seconds} s"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MINUTE: Final = cdk.Duration.minutes(1)
 _LIBRARY: Final = "DdbCacheSync"
 _LAMBDA: Final = "AWS/Lambda"
+_TABLE: Final = "AWS/DynamoDB"
 _CACHE: Final = "AWS/ElastiCache"
 _MOST_IN_AN_ALARM: Final = 10  # CloudWatch's limit on the metrics of one alarm
 
@@ -39,7 +40,7 @@ def of_mapping(name: str, mapping: lambda_.CfnEventSourceMapping) -> cloudwatch.
 
 def of_cache(
     names: Sequence[str], nodes: Sequence[Mapping[str, str]], statistic: str, label: str
-) -> cloudwatch.IMetric:
+) -> cloudwatch.Metric | cloudwatch.MathExpression:
     """What ElastiCache says of some nodes, added up: of one metric or several."""
     alone = len(names) * len(nodes) == 1
     metrics = [_metric(_CACHE, name, node, statistic, None) for name in names for node in nodes]
@@ -49,6 +50,22 @@ def of_cache(
     using = {_id_of(metric): metric for metric in metrics[:_MOST_IN_AN_ALARM]}
     return cloudwatch.MathExpression(
         expression="+".join(f"FILL({name}, 0)" for name in using), using_metrics=using, label=label, period=MINUTE
+    )
+
+
+def silence(table_name: str, function: lambda_.IFunction) -> cloudwatch.MathExpression:
+    """1 where the table was written to and the function was not invoked.
+
+    That alone is seen from outside: a mapping that is off, or may not read the stream, has no metrics of its own.
+    """
+    return cloudwatch.MathExpression(
+        expression="IF(FILL(written, 0) > 0 AND FILL(invoked, 0) < 1, 1, 0)",
+        using_metrics={
+            "written": _metric(_TABLE, "ConsumedWriteCapacityUnits", {"TableName": table_name}, "Sum", None),
+            "invoked": of_function("Invocations", function),
+        },
+        label="Written to, and not invoked",
+        period=MINUTE,
     )
 
 
