@@ -203,6 +203,34 @@ def test_an_end_is_told_of_what_ends_and_not_of_what_has_happened(template: Temp
     assert told == {"IteratorAge", "IteratorAgeHigh", "Errors", "Throttles", "NoInvocations", "LoginFailures"}
 
 
+def test_only_what_makes_an_export_may_write_where_exports_are(template: Template) -> None:
+    """And it may do what DynamoDB's guide names: without PutObjectAcl an export is refused."""
+    writes = {
+        (role, sid): (set(_listed(statement["Action"])), _paths(statement))
+        for role in ("AtScaleBackfillRole", "AtScaleVerificationRole", "SumUpRole", "VerifySegmentRole", "FillFileRole")
+        for sid, statement in template.statements(role).items()
+        if "s3:PutObject" in _listed(statement["Action"])
+    }
+    keeping = {"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"}
+    exporting = {"s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectAcl"}
+    assert writes == {
+        ("AtScaleBackfillRole", "WriteTheExport"): (exporting, {"exports/*"}),
+        ("AtScaleBackfillRole", "KeepAnswers"): (keeping, {"results/backfill/*"}),
+        ("AtScaleVerificationRole", "KeepAnswers"): (keeping, {"results/verification/*"}),
+        ("SumUpRole", "WriteTheReport"): ({"s3:PutObject"}, {"results/*/report.json"}),
+        ("VerifySegmentRole", "ReportDrift"): ({"s3:PutObject"}, {"results/verification/*/drift/*"}),
+    }
+
+
+def _paths(statement: dict[str, Any]) -> set[str]:
+    """Where in its bucket a statement holds."""
+    return {each["Fn::Join"][1][-1].removeprefix("/") for each in _listed(statement["Resource"])}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def _alarm(template: Template, name: str) -> dict[str, Any]:
     (found,) = [
         alarm

@@ -10,7 +10,15 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from deployment.at_scale.states import EXPORTS, RESULTS, Machine, backfill, verification
+from deployment.at_scale.states import (
+    BACKFILL_RESULTS,
+    EXPORTS,
+    RESULTS,
+    VERIFICATION_RESULTS,
+    Machine,
+    backfill,
+    verification,
+)
 from deployment.buckets import private_bucket
 from deployment.functions import SyncFunction, retention
 from deployment.nag import acknowledge, acknowledge_wildcards
@@ -67,10 +75,11 @@ class AtScale(Construct):
             "Backfill",
             ("plan_backfill", "fill_file", "sum_up"),
             lambda machine: backfill(machine, table.arn),
+            BACKFILL_RESULTS,
         )
         self._let_export(self.backfill)
         self.verification = self._machine(
-            "Verification", ("plan_verification", "verify_segment", "sum_up"), verification
+            "Verification", ("plan_verification", "verify_segment", "sum_up"), verification, VERIFICATION_RESULTS
         )
 
     def _plan_backfill(self) -> SyncFunction:
@@ -126,20 +135,20 @@ class AtScale(Construct):
         )
         self._cache.let_in(function, "verifier")
         let_compare(function, self._table, self._network)
-        drift = self.bucket.arn_for_objects(f"{RESULTS}*/drift/*")
+        drift = self.bucket.arn_for_objects(f"{VERIFICATION_RESULTS}*/drift/*")
         function.allow("ReportDrift", ["s3:PutObject"], [drift], wildcard="one object for each execution and segment")
         self._network.let_through("s3", ["s3:PutObject"], [drift])
         return function
 
     def _sum_up(self) -> SyncFunction:
         function = self._small_function("SumUp", "sum_up", "Adds up what the pieces answered")
-        results = self.bucket.arn_for_objects(f"{RESULTS}*")
-        function.allow(
-            "ReadAnswersAndWriteTheReport",
-            ["s3:GetObject", "s3:PutObject"],
-            [results],
-            wildcard="Step Functions names the objects",
-        )
+        for sid, action, objects in (
+            ("ReadAnswers", "s3:GetObject", f"{RESULTS}*"),
+            ("WriteTheReport", "s3:PutObject", f"{RESULTS}*/report.json"),
+        ):
+            function.allow(
+                sid, [action], [self.bucket.arn_for_objects(objects)], wildcard="Step Functions names the objects"
+            )
         return function
 
     def _small_function(self, construct_id: str, module: str, description: str) -> SyncFunction:
@@ -164,7 +173,9 @@ class AtScale(Construct):
         function.allow("ReadExports", ["s3:GetObject"], [exports], wildcard="DynamoDB names the objects")
         function.allow("TellMissingFromForbidden", ["s3:ListBucket"], [self.bucket.bucket_arn])
 
-    def _machine(self, construct_id: str, parts: tuple[str, str, str], definition: Any) -> sfn.StateMachine:
+    def _machine(
+        self, construct_id: str, parts: tuple[str, str, str], definition: Any, results: str
+    ) -> sfn.StateMachine:
         functions = [self.functions[part].function for part in parts]
         plan, work, sum_up = (function.function_arn for function in functions)
         machine = Machine(
@@ -191,13 +202,12 @@ class AtScale(Construct):
             tracing_enabled=self._options.xray,
         )
         allow(role, "CallItsFunctions", ["lambda:InvokeFunction"], [plan, work, sum_up])
-        reads = [self.bucket.arn_for_objects(f"{EXPORTS}*"), self.bucket.arn_for_objects(f"{RESULTS}*")]
         allow(
             role,
             "KeepAnswers",
             ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"],
-            reads,
-            wildcard="DynamoDB and Step Functions name the objects",
+            [self.bucket.arn_for_objects(f"{results}*")],
+            wildcard="Step Functions names the objects",
         )
         self._let_run_itself(construct_id, role, made)
         acknowledge(role, "IAM5[Resource::*]", "log delivery has no resources to name (added by CDK)")
@@ -239,6 +249,21 @@ class AtScale(Construct):
             "WatchTheExport",
             ["dynamodb:DescribeExport"],
             [f"{self._table.arn}/export/*"],
+            wildcard="DynamoDB names the export",
+        )
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
+        allow(
+            role,
+            "WriteTheExport",
+            ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectAcl"],
+            [self.bucket.arn_for_objects(f"{EXPORTS}*")],
+            wildcard="DynamoDB names the objects",
+        )
+        allow(
+            role,
+            "ReadTheListOfFiles",
+            ["s3:GetObject"],
+            [self.bucket.arn_for_objects(f"{EXPORTS}*/manifest-files.json")],
             wildcard="DynamoDB names the export",
         )
 

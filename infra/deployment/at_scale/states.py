@@ -16,6 +16,8 @@ from typing import Any, Final
 
 EXPORTS: Final = "exports/"
 RESULTS: Final = "results/"
+BACKFILL_RESULTS: Final = f"{RESULTS}backfill/"
+VERIFICATION_RESULTS: Final = f"{RESULTS}verification/"
 _POLL_SECONDS: Final = 60  # the smallest export takes minutes
 _ANY_LAMBDA_FAULT: Final = (
     "Lambda.ClientExecutionTimeoutException",
@@ -114,6 +116,7 @@ def backfill(machine: Machine, table_arn: str) -> dict[str, Any]:
             "FillFromEachFile": _map(
                 machine,
                 "FillFromAFile",
+                BACKFILL_RESULTS,
                 {
                     "ItemReader": {
                         "Resource": "arn:aws:states:::s3:getObject",
@@ -138,6 +141,7 @@ def verification(machine: Machine) -> dict[str, Any]:
             "CompareEachSegment": _map(
                 machine,
                 "CompareASegment",
+                VERIFICATION_RESULTS,
                 {
                     "ItemsPath": "$.segments",
                     "ItemSelector": {
@@ -152,7 +156,7 @@ def verification(machine: Machine) -> dict[str, Any]:
     }
 
 
-def _map(machine: Machine, work: str, items: dict[str, Any]) -> dict[str, Any]:
+def _map(machine: Machine, work: str, results: str, items: dict[str, Any]) -> dict[str, Any]:
     return {
         "Type": "Map",
         **items,
@@ -173,7 +177,7 @@ def _map(machine: Machine, work: str, items: dict[str, Any]) -> dict[str, Any]:
         },
         "ResultWriter": {
             "Resource": "arn:aws:states:::s3:putObject",
-            "Parameters": {"Bucket": machine.bucket, "Prefix.$": f"States.Format('{RESULTS}{{}}', $$.Execution.Name)"},
+            "Parameters": {"Bucket": machine.bucket, "Prefix.$": f"States.Format('{results}{{}}', $$.Execution.Name)"},
             "WriterConfig": {"OutputType": "JSON", "Transformation": "COMPACT"},
         },
         "Next": "SumUp",

@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         report = run.report(_MOST_LISTED, settings.guard_ttl_seconds)
     answer = {"segment": event["segment"], "complete": True} | {each: getattr(report, each) for each in _COUNTS}
     if report.drift:
-        key = f"results/{event['execution']}/drift/{event['segment']}.json"
+        key = f"results/verification/{event['execution']}/drift/{event['segment']}.json"
         content = json.dumps(report.to_json()).encode()
         s3_client().put_object(Bucket=os.environ["BUCKET"], Key=key, Body=content, ContentType="application/json")
         answer["report"] = f"s3://{os.environ['BUCKET']}/{key}"
