@@ -57,6 +57,7 @@ class Services:
         self.exported: dict[str, Any] = {}
         self.invocations: list[str] = []
         self.fail: Callable[[str, int], str | None] = lambda _name, _count: None
+        self.faults: dict[str, list[str]] = {}
 
     @property
     def tasks(self) -> dict[str, Callable[[Any], Any]]:
@@ -80,6 +81,7 @@ class Services:
 
     def export(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """What DynamoDB does with an export: writes it below a prefix of the bucket."""
+        self.be_refused("export")
         deserialize = TypeDeserializer().deserialize
         paginator = self.stage.dynamodb.client().get_paginator("scan")
         items = [
@@ -105,9 +107,15 @@ class Services:
         assert parameters["ClientToken"]
         return {"ExportDescription": {"ExportArn": self.exported["ExportArn"], "ExportStatus": "IN_PROGRESS"}}
 
+    def be_refused(self, task: str) -> None:
+        """Answer with the task's next fault, if there is one left."""
+        if self.faults.get(task):
+            raise ExecutionFailed(self.faults[task].pop(0), "put in by the test")
+
     def describe(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """In progress at first: then there is no manifest yet."""
         assert parameters == {"ExportArn": self.exported["ExportArn"]}
+        self.be_refused("describe")
         self.describes += 1
         if self.describes < 3:
             return {"ExportDescription": {"ExportArn": self.exported["ExportArn"], "ExportStatus": "IN_PROGRESS"}}
@@ -148,6 +156,17 @@ def test_a_worker_out_of_time_goes_on_where_it_was_and_one_that_dies_begins_its_
     assert output["items"] == ITEMS
     assert output["invocations"] == ITEMS // PAGE + 1
     assert execution.retries == ITEMS // PAGE + 1
+
+
+def test_a_backfill_waits_where_dynamodb_is_busy(stage: Stage) -> None:
+    """Throttled, or with too many exports under way: asked again, for the export and for how far it is."""
+    busy = ("Throttling", "LimitExceeded", "InternalServerError", "DynamoDb", "SdkClient")
+    services = Services(stage, files=1)
+    services.faults = {task: [f"DynamoDb.{each}Exception" for each in busy] for task in ("export", "describe")}
+    execution = machine(stage, "Backfill", services)
+    assert execution.run({})["items"] == ITEMS
+    assert services.faults == {"export": [], "describe": []}
+    assert execution.retries == 2 * len(busy)
 
 
 def test_a_backfill_takes_an_export_that_there_is(stage: Stage) -> None:

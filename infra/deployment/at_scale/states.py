@@ -29,6 +29,14 @@ _ANY_LAMBDA_FAULT: Final = (
     "Runtime.ExitError",  # out of memory, for instance
     "Sandbox.Timedout",
 )
+_ANY_DYNAMODB_FAULT: Final = (
+    "DynamoDb.InternalServerErrorException",
+    "DynamoDb.LimitExceededException",  # of exports at the same time, for one
+    "DynamoDb.ThrottlingException",
+    # What has no name of its own, as throttling had none for long. A refusal is told late by that, but it is told.
+    "DynamoDb.DynamoDbException",
+    "DynamoDb.SdkClientException",
+)
 _PASSES: Final = ("CacheUnavailable", "TableError")
 
 
@@ -77,7 +85,7 @@ def backfill(machine: Machine, table_arn: str) -> dict[str, Any]:
                     "ClientToken.$": "$$.Execution.Id",
                 },
                 "ResultSelector": {"ExportArn.$": "$.ExportDescription.ExportArn"},
-                "Retry": [_retry(["DynamoDb.InternalServerErrorException", "DynamoDb.SdkClientException"])],
+                "Retry": [_retry([*_ANY_DYNAMODB_FAULT])],
                 "Next": "WaitForTheExport",
             },
             "WaitForTheExport": {"Type": "Wait", "Seconds": _POLL_SECONDS, "Next": "HowFarIsTheExport"},
@@ -89,7 +97,7 @@ def backfill(machine: Machine, table_arn: str) -> dict[str, Any]:
                     "ExportArn.$": "$.ExportDescription.ExportArn",
                     "Description.$": "$.ExportDescription",
                 },
-                "Retry": [_retry(["DynamoDb.InternalServerErrorException", "DynamoDb.SdkClientException"])],
+                "Retry": [_retry([*_ANY_DYNAMODB_FAULT])],
                 "Next": "IsTheExportThere",
             },
             "IsTheExportThere": {
