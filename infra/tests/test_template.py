@@ -222,6 +222,20 @@ def test_only_what_makes_an_export_may_write_where_exports_are(template: Templat
     }
 
 
+def test_whoever_describes_the_table_may_ask_all_that_the_library_asks(template: Template) -> None:
+    """Denied calls are no error, and a noise in the account's trail at every run; the gateway passes them on too."""
+    describing = {f"dynamodb:Describe{each}" for each in ("Table", "TimeToLive", "ContinuousBackups")}
+    roles = ("PlanBackfill", "FillFile", "PlanVerification", "VerifySegment", "VerifySample", "Redrive")
+    for role in roles:
+        may = {each for said in template.statements(f"{role}Role").values() for each in _listed(said["Action"])}
+        assert may >= describing, role
+    (gateway,) = [
+        each for each in template.of_type("EC2::VPCEndpoint").values() if "dynamodb" in json.dumps(each["ServiceName"])
+    ]
+    passed = {each for said in gateway["PolicyDocument"]["Statement"] for each in _listed(said["Action"])}
+    assert passed >= describing
+
+
 def _paths(statement: dict[str, Any]) -> set[str]:
     """Where in its bucket a statement holds."""
     return {each["Fn::Join"][1][-1].removeprefix("/") for each in _listed(statement["Resource"])}

@@ -23,6 +23,7 @@ from deployment.buckets import private_bucket
 from deployment.functions import SyncFunction, retention
 from deployment.nag import acknowledge, acknowledge_wildcards
 from deployment.settings import replication_settings
+from deployment.table.infrastructure import DESCRIBING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,8 +166,8 @@ class AtScale(Construct):
         )
 
     def _let_describe(self, function: SyncFunction) -> None:
-        function.allow("DescribeTheTable", ["dynamodb:DescribeTable"], [self._table.arn])
-        self._network.let_through("dynamodb", ["dynamodb:DescribeTable"], [self._table.arn])
+        function.allow("DescribeTheTable", DESCRIBING, [self._table.arn])
+        self._network.let_through("dynamodb", DESCRIBING, [self._table.arn])
 
     def _let_read_exports(self, function: SyncFunction) -> None:
         exports = self.bucket.arn_for_objects(f"{EXPORTS}*")
@@ -276,7 +277,7 @@ def let_compare(function: SyncFunction, table: Table, network: Network) -> None:
         table: The table.
         network: Its gateway is to pass the calls on.
     """
-    actions = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Scan"]
+    actions = ["dynamodb:BatchGetItem", "dynamodb:Scan", *DESCRIBING]
     function.allow("ReadTheTable", actions, [table.arn])
     network.let_through("dynamodb", actions, [table.arn])
 

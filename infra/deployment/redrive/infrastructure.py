@@ -10,6 +10,7 @@ from constructs import Construct
 from deployment.functions import SyncFunction
 from deployment.replicator.infrastructure import GIVEN_UP_PREFIX, QUARANTINE_PREFIX
 from deployment.settings import replication_settings
+from deployment.table.infrastructure import DESCRIBING
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -61,7 +62,7 @@ class Redrive(Construct):
             },
         )
         cache.let_in(self.function, "redriver")
-        reads = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable"]
+        reads = ["dynamodb:BatchGetItem", *DESCRIBING]
         self.function.allow("ReadItemsAgain", reads, [table.arn])
         network.let_through("dynamodb", reads, [table.arn])
         objects = [given_up.arn_for_objects(f"{prefix}*") for prefix in (GIVEN_UP_PREFIX, QUARANTINE_PREFIX)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -10,6 +10,10 @@ from constructs import Construct
 
 if TYPE_CHECKING:
     from deployment.options import Options
+
+
+DESCRIBING: Final = ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive")
+"""What the library asks when it looks at what a table is like."""
 
 
 class Table(Construct):
