@@ -213,6 +213,39 @@ def test_a_segment_with_drift_names_it_in_an_object_that_repair_takes(stage: Sta
     function = stage.function("VerifySegment")
     answer = function.invoke({"segment": 0, "of": 1, "execution": "by-hand", "looks": [0.05, 0.1]})
     assert (answer["missing"], answer["stale"], answer["drift"]) == (1, 1, 2)
-    bucket, _, key = answer["report"].removeprefix("s3://").partition("/")
+    (told,) = answer["reports"]
+    assert _drifted(stage, told) == ["users:7", "users:8"]
+
+
+def test_a_segment_out_of_time_goes_on_where_it_was(stage: Stage) -> None:
+    """Or with more drift than can be looked at again: it stops after a page, and all is compared once."""
+    machine(stage, "Backfill", Services(stage)).run({})
+    filler = "x" * 200_000  # a page of a scan is 1 MB: some of these
+    client = stage.dynamodb.client()
+    large = [{"id": {"S": f"large-{each}"}, "filler": {"S": filler}} for each in range(12)]
+    for item in large:
+        client.put_item(TableName=stage.table, Item=item)
+    try:
+        asked = {"segment": 0, "of": 1, "execution": "by-hand", "looks": [0.05, 0.1]}
+        for name, timeout in (("in no time", 299.0), ("with drift", None)):
+            function = stage.function("VerifySegment")
+            with function.with_variables(MOST_SUSPECTS="20000" if timeout else "1") as hasty:
+                answer: dict[str, Any] = asked
+                while not answer.get("complete"):
+                    assert answer is asked or answer["position"].keys() == {"id"}
+                    answer = hasty.invoke(answer, timeout)
+            assert (answer["items"], answer["missing"], answer["drift"]) == (ITEMS + 12, 12, 12), name
+            assert answer["invocations"] > 1, name
+            keys = [key for told in answer["reports"] for key in _drifted(stage, told)]
+            assert sorted(keys) == sorted(f"users:large-{each}" for each in range(12))
+            assert answer["position"] is None
+    finally:
+        for item in large:
+            client.delete_item(TableName=stage.table, Key={"id": item["id"]})
+
+
+def _drifted(stage: Stage, told: str) -> list[str]:
+    """The keys that a drift report names."""
+    bucket, _, key = told.removeprefix("s3://").partition("/")
     report = json.loads(stage.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
-    assert [each["key"] for each in report["drifts"]] == ["users:7", "users:8"]
+    return [each["key"] for each in report["drifts"]]

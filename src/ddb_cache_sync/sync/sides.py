@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
@@ -54,8 +54,10 @@ class Sides(NamedTuple):
     limiter: CapacityLimiter | None = None
     """How fast the table is read."""
 
-    def pages(self, segment: int, segments: int, *, consistent: bool) -> Iterator[ScanPage]:
-        """A segment of the table."""
+    def pages(
+        self, segment: int, segments: int, *, consistent: bool, start_key: Mapping[str, Any] | None = None
+    ) -> Iterator[ScanPage]:
+        """A segment of the table, from its beginning or after the page whose `last_key` is given."""
         from ddb_cache_sync.table.scanning import scan_segment  # noqa: PLC0415 - loads boto3
 
         return scan_segment(
@@ -64,6 +66,7 @@ class Sides(NamedTuple):
             self.known.key_names,
             segment=segment,
             segments=segments,
+            start_key=start_key,
             consistent=consistent,
             limiter=self.limiter,
         )

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -23,7 +23,7 @@ from ddb_cache_sync.sync.verify_report import Drifted, VerifyReport
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ddb_cache_sync.core.changes import Upsert
     from ddb_cache_sync.core.projection import Projection
@@ -67,6 +67,36 @@ class Verification:
             except BaseException:
                 self._stop.set()  # or the others would read on to their ends first
                 raise
+
+    def compare_some(
+        self,
+        described: TableDescription,
+        piece: tuple[int, int],
+        start_key: Mapping[str, Any] | None,
+        is_enough: Callable[[], bool],
+    ) -> Mapping[str, Any] | None:
+        """Compare items of one segment (number, of how many), until it ends or it is enough.
+
+        Args:
+            described: The table.
+            piece: The segment.
+            start_key: What this gave the last time; None begins at the beginning.
+            is_enough: Asked after each page.
+
+        Returns:
+            Where to go on: the primary key read last, in DynamoDB JSON. None: the segment has ended.
+        """
+        for page in self._sides.pages(*piece, consistent=False, start_key=start_key):
+            self._compare_page(page.upserts)
+            self._progress("reading the table", len(page.upserts), described.item_count)
+            if page.last_key is not None and is_enough():
+                return page.last_key
+        return None
+
+    @property
+    def suspects(self) -> int:
+        """How many keys are to be looked at again."""
+        return self._store.count
 
     def compare_sample(self, described: TableDescription, wanted: int, chance: random.Random) -> None:
         """Compare segments chosen at random until there are enough items."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ddb_cache_sync.table.clients import s3_client
 
-_NOT_COUNTED: Final = frozenset({"position", "segment", "complete"})
+_NOT_COUNTED: Final = frozenset({"segment", "of"})
 _MOST_PROBLEMS: Final = 100
 
 s3 = s3_client()
@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
                 {name: value for name, value in answer.items() if type(value) is int and name not in _NOT_COUNTED}
             )
             problems |= dict.fromkeys(answer.get("problems", ()))
-            reports += [answer["report"]] if "report" in answer else []
+            reports += answer.get("reports", ())
     key = f"{manifest.rpartition('/')[0]}/report.json"
     report: dict[str, Any] = {
         **counts,
