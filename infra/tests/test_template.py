@@ -236,6 +236,14 @@ def test_whoever_describes_the_table_may_ask_all_that_the_library_asks(template:
     assert passed >= describing
 
 
+def test_a_machine_may_watch_its_children_by_either_form_of_their_names(template: Template) -> None:
+    """Step Functions names them with the map run's label, its guide also without."""
+    for machine in ("AtScaleBackfill", "AtScaleVerification"):
+        statement = template.statements(f"{machine}Role")["WatchAndRedriveChildren"]
+        ends = {each["Fn::Join"][1][-1] for each in _listed(statement["Resource"])}
+        assert ends == {":*", "/*"}
+
+
 def _paths(statement: dict[str, Any]) -> set[str]:
     """Where in its bucket a statement holds."""
     return {each["Fn::Join"][1][-1].removeprefix("/") for each in _listed(statement["Resource"])}

@@ -218,12 +218,17 @@ class AtScale(Construct):
 
     def _let_run_itself(self, construct_id: str, role: iam.Role, machine: sfn.StateMachine) -> None:
         """Let a distributed map start, watch and redrive its children. A policy apart: it names the machine."""
-        children = cdk.Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{machine.state_machine_name}/*",
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
+        # Both forms are in the guide's examples: with the map run's label, and without it.
+        # https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+        children = [
+            cdk.Stack.of(self).format_arn(
+                service="states",
+                resource="execution",
+                resource_name=f"{machine.state_machine_name}{rest}",
+                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+            )
+            for rest in (":*", "/*")
+        ]
         policy = iam.Policy(
             self,
             f"{construct_id}Children",
@@ -235,11 +240,11 @@ class AtScale(Construct):
                 iam.PolicyStatement(
                     sid="WatchAndRedriveChildren",
                     actions=["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
-                    resources=[children],
+                    resources=children,
                 ),
             ],
         )
-        acknowledge_wildcards(policy, [children], "Step Functions names the executions")
+        acknowledge_wildcards(policy, children, "Step Functions names the executions")
 
     def _let_export(self, machine: sfn.StateMachine) -> None:
         role = machine.role
