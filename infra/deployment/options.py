@@ -88,7 +88,7 @@ class Options:
     cache_iam_user: str = ""
     """Existing: the user that all functions log in as with IAM."""
     cache_secret_arn: str = ""
-    """Existing: the secret with its user and password, instead of IAM."""
+    """Existing: the secret with its user and password, instead of IAM; the VPC needs an endpoint of Secrets Manager."""
     cache_security_group_id: str = ""
     """Existing: its security group, which is opened to the functions. Empty: see to that yourself."""
 
@@ -222,6 +222,11 @@ class Options:
             if named:
                 raise OptionError(f"{named[0]} is of an existing cache: set cache=existing, or leave it out")
             return
+        if not self.vpc_id:
+            raise OptionError(
+                "an existing cache needs vpc_id and subnet_ids: a new VPC has no way to it. Give the cache's VPC, "
+                "or one that is connected with it"
+            )
         if not self.cache_url.startswith("rediss://") or "@" in self.cache_url:
             raise OptionError("an existing cache needs cache_url, rediss://host:port, without user and password")
         if bool(self.cache_iam_user) == bool(self.cache_secret_arn):

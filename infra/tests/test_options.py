@@ -6,7 +6,12 @@ import pytest
 
 from deployment.options import OptionError, Options
 
-GOOD = {"cache": "existing", "cache_url": "rediss://a:6379", "cache_secret_arn": "arn:aws:secretsmanager:::secret:x"}
+NETWORK = {"vpc_id": "vpc-1", "subnet_ids": "subnet-1"}
+GOOD = {
+    "cache": "existing",
+    "cache_url": "rediss://a:6379",
+    "cache_secret_arn": "arn:aws:secretsmanager:::secret:x",
+} | NETWORK
 
 
 @pytest.mark.parametrize(
@@ -28,7 +33,8 @@ GOOD = {"cache": "existing", "cache_url": "rediss://a:6379", "cache_secret_arn":
         (GOOD | {"cache_url": "redis://a:6379"}, "rediss://"),
         (GOOD | {"cache_url": "rediss://user:secret@a:6379"}, "without user and password"),
         (GOOD | {"cache_iam_user": "sync"}, "and not both"),
-        ({"cache": "existing", "cache_url": "rediss://a:6379", "cache_iam_user": "sync"}, "needs cache_name"),
+        (NETWORK | {"cache": "existing", "cache_url": "rediss://a:6379", "cache_iam_user": "sync"}, "needs cache_name"),
+        ({"cache": "existing", "cache_url": "rediss://a:6379"}, "needs vpc_id and subnet_ids"),
         ({"stack_name": "1st"}, "begins with a letter"),
         ({"verify_minutes": "-1"}, "0 or more"),
     ],

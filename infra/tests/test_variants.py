@@ -29,6 +29,7 @@ VARIANTS: dict[str, dict[str, str]] = {
         "cache_security_group_id": "sg-0123456789abcdef0",
     },
     "existing cache with a secret": {
+        **NETWORK,
         **EXISTING,
         "cache_secret_arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:cache-AbCdEf",
     },
@@ -95,14 +96,11 @@ def test_an_existing_cache_is_logged_in_to_as_its_one_user() -> None:
     assert ":user:sync" in shown
 
 
-def test_a_secret_is_the_one_thing_that_takes_an_interface_endpoint() -> None:
-    """Reachable from the functions alone, and for that secret alone."""
+def test_a_secret_is_read_by_those_who_log_in_with_it() -> None:
+    """The endpoint to it is the network's owner's."""
     template = synthesised(**VARIANTS["existing cache with a secret"])
-    (endpoint,) = [
-        each for each in template.of_type("EC2::VPCEndpoint").values() if each["VpcEndpointType"] == "Interface"
-    ]
-    assert "secretsmanager" in json.dumps(endpoint["ServiceName"])
-    (statement,) = endpoint["PolicyDocument"]["Statement"]
+    assert not template.of_type("EC2::VPCEndpoint")
+    statement = template.statements("ReplicatorRole")["ReadTheCachesSecret"]
     assert statement["Resource"] == VARIANTS["existing cache with a secret"]["cache_secret_arn"]
     variables = template.named("Lambda::Function", "Replicator")["Environment"]["Variables"]
     assert "DDB_CACHE_SYNC_SECRET_ID" in variables

@@ -2,7 +2,7 @@
 
 What the functions call goes through these two or to the cache. Streams, logs, metrics, traces and the failure
 destination are Lambda's own calls, which are not made from this network; an IAM token for the cache is signed without
-one. Only a cache with its password in Secrets Manager needs an interface endpoint.
+one. Only an existing cache with its password in Secrets Manager needs an interface endpoint, in its own network.
 """
 
 from __future__ import annotations
@@ -60,8 +60,6 @@ class Network(Construct):
         self.functions_group.add_egress_rule(
             ec2.Peer.any_ipv4(), ec2.Port.tcp(_HTTPS), "DynamoDB and S3: the only routes out of the subnets"
         )
-        if options.cache_secret_arn and not options.vpc_id:
-            self._add_secrets_endpoint(options)
 
     @property
     def subnet_ids(self) -> list[str]:
@@ -109,28 +107,3 @@ class Network(Construct):
         else:
             acknowledge(vpc, "VPC7", "switched off by choice: context option flow_logs")
         return vpc
-
-    def _add_secrets_endpoint(self, options: Options) -> None:
-        group = ec2.SecurityGroup(
-            self, "Endpoints", vpc=self.vpc, description="Endpoint of Secrets Manager", allow_all_outbound=False
-        )
-        group.add_ingress_rule(
-            self.functions_group, ec2.Port.tcp(_HTTPS), "Functions that read the secret of the cache"
-        )
-        endpoint = ec2.InterfaceVpcEndpoint(
-            self,
-            "SecretsManager",
-            vpc=self.vpc,
-            service=ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
-            subnets=self.subnets,
-            security_groups=[group],
-            open=False,
-        )
-        endpoint.add_to_policy(
-            iam.PolicyStatement(
-                principals=[iam.AnyPrincipal()],
-                actions=["secretsmanager:GetSecretValue"],
-                resources=[options.cache_secret_arn],
-                conditions={"StringEquals": {"aws:PrincipalAccount": cdk.Aws.ACCOUNT_ID}},
-            )
-        )
