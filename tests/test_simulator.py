@@ -268,6 +268,7 @@ def lambda_table(monkeypatch: pytest.MonkeyPatch) -> RecordingTable:
     monkeypatch.setenv("DYNAMODB_TABLE", "users")
     monkeypatch.delenv("CHANGES_COUNT", raising=False)
     monkeypatch.delenv("SEED", raising=False)
+    monkeypatch.delenv("PARTITION_KEY", raising=False)
     return table
 
 
@@ -277,6 +278,18 @@ def test_the_lambda_handler_makes_ten_changes_by_default(lambda_table: Recording
 
     assert (len(lambda_table.calls), report["succeeded"], report["failed"]) == (10, 10, 0)
     assert {arguments["table"] for _, arguments in lambda_table.calls} == {"users"}
+
+
+def test_the_lambda_handler_writes_the_partition_key_it_is_told(
+    lambda_table: RecordingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it the key is `id`, which a table with another key refuses."""
+    simulator.handler({}, None)
+    assert all("id" in arguments for _, arguments in lambda_table.calls)
+    lambda_table.calls.clear()
+    monkeypatch.setenv("PARTITION_KEY", "userId")
+    simulator.handler({}, None)
+    assert all("userId" in arguments and "id" not in arguments for _, arguments in lambda_table.calls)
 
 
 def test_the_lambda_handler_reports_the_seed_that_repeats_it(

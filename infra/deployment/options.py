@@ -150,7 +150,12 @@ class Options:
             raise OptionError(
                 f"{name} is not an option. " + (f"Did you mean {close[0]}?" if close else "README.md lists them.")
             )
-        return cls(**{name: _read(name, value, known[name].default) for name, value in given.items()})
+        options = cls(**{name: _read(name, value, known[name].default) for name, value in given.items()})
+        if options.table_name and "key_template" not in given:
+            raise OptionError(
+                "table_name needs key_template: how cache keys are made of the table's key, such as orders:{orderId}"
+            )
+        return options
 
     def __post_init__(self) -> None:
         """Refuse what can't be right, with what to do."""
@@ -201,6 +206,12 @@ class Options:
             raise OptionError("vpc_id and subnet_ids belong together: an existing VPC, and its subnets")
 
     def _check_keys(self) -> None:
+        fields_named = re.findall(r"\{([^{}]+)\}", self.key_template.replace("{{", "").replace("}}", ""))
+        if not self.table_name and self.partition_key not in fields_named:
+            raise OptionError(
+                f"key_template lacks the table's key, so no item would have a key of its own: set it to "
+                f"users:{{{self.partition_key}}}, for instance"
+            )
         if not self.key_prefix:
             raise OptionError(
                 "key_template begins with a value, so no user of the cache could be bound to its keys. "

@@ -7,6 +7,7 @@ import pytest
 from deployment.options import OptionError, Options
 
 NETWORK = {"vpc_id": "vpc-1", "subnet_ids": "subnet-1"}
+TABLE = {"table_name": "orders", "table_stream_arn": "arn:aws:dynamodb:::table/orders/stream/x"}
 GOOD = {
     "cache": "existing",
     "cache_url": "rediss://a:6379",
@@ -26,9 +27,12 @@ GOOD = {
         ({"record_age_seconds": "59"}, "record_age_seconds is -1 or 60"),
         ({"table_name": "orders"}, "belong together"),
         ({"table_name": "orders", "table_stream_arn": "arn:aws:dynamodb:::table/users/stream/x"}, "LatestStreamArn"),
+        (TABLE, "table_name needs key_template"),
+        ({"partition_key": "userId"}, "set it to users:{userId}"),
         ({"vpc_id": "vpc-1"}, "belong together"),
         ({"key_template": "{id}"}, "Begin it with a text"),
         ({"key_template": "a*:{id}"}, "choose another"),
+        ({"key_template": "a:{{id}}"}, "lacks the table's key"),
         ({"cache_name": "mine"}, "set cache=existing"),
         (GOOD | {"cache_url": "redis://a:6379"}, "rediss://"),
         (GOOD | {"cache_url": "rediss://user:secret@a:6379"}, "without user and password"),
@@ -57,7 +61,7 @@ def test_the_command_lines_texts_are_read_and_cdks_own_keys_passed_over() -> Non
         ("users:{id}", "users:", "~v:{users:"),
         ("{{{tenant}}}:{id}", "{", "~v:{"),
         ("t:{{{tenant}}}:{id}", "t:{", "~v:t:{"),
-        ("t:{tenant}:{{x}}", "t:", "~v:t:"),
+        ("t:{tenant}:{id}:{{x}}", "t:", "~v:t:"),
     ],
 )
 def test_users_are_bound_to_what_keys_and_guards_begin_with(template: str, key: str, guard: str) -> None:

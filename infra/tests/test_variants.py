@@ -34,6 +34,7 @@ VARIANTS: dict[str, dict[str, str]] = {
         "cache_secret_arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:cache-AbCdEf",
     },
     "nodes, two shards": {"cache": "nodes", "cache_shards": "2", "cache_replicas": "2", "encoding": "hash"},
+    "a key of another name": {"partition_key": "userId", "key_template": "people:{userId}"},
     "nothing beside the replication": {
         "simulator": "false",
         "verify_minutes": "0",
@@ -121,6 +122,14 @@ def test_nodes_are_encrypted_fail_over_and_are_watched_one_by_one() -> None:
     watched = {node for alarm in _alarms(template, "Evictions") for node in _nodes_of(alarm)}
     name = group["ReplicationGroupId"]
     assert watched == {f"{name}-{shard:04}-{node:03}" for shard in (1, 2) for node in (1, 2, 3)}
+
+
+def test_the_simulator_writes_the_tables_own_key() -> None:
+    """With any other key the table would refuse every change."""
+    template = synthesised(**VARIANTS["a key of another name"])
+    (key,) = template.only("DynamoDB::Table")["KeySchema"]
+    variables = template.named("Lambda::Function", "Simulator")["Environment"]["Variables"]
+    assert variables["PARTITION_KEY"] == key["AttributeName"] == "userId"
 
 
 def test_what_is_switched_off_is_not_there() -> None:

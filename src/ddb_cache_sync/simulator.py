@@ -196,7 +196,8 @@ def simulate(
 def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Run one simulation as a Lambda function.
 
-    Environment: `DYNAMODB_TABLE` (required), `CHANGES_COUNT` (default 10), `SEED` (default: a new one each time).
+    Environment: `DYNAMODB_TABLE` (required), `CHANGES_COUNT` (default 10), `SEED` (default: a new one each time),
+    `PARTITION_KEY` (default `id`).
 
     Returns:
         The report as a dict, and the `seed` that repeats the run.
@@ -212,7 +213,8 @@ def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001 -
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
     changes = random_changes(seed, _DEFAULT_COUNT if count is None else count)
-    report = {"seed": seed, **simulate(_lambda_client(), table, changes).as_dict()}
+    partition_key = os.environ.get("PARTITION_KEY", "").strip() or "id"
+    report = {"seed": seed, **simulate(_lambda_client(), table, changes, partition_key=partition_key).as_dict()}
     logger.info("simulation finished: %s", report)
     return report
 

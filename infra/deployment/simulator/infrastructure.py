@@ -41,7 +41,11 @@ class Simulator(Construct):
             description="Makes random changes to the table",
             memory_mb=256,
             timeout=cdk.Duration.seconds(30),
-            environment={"DYNAMODB_TABLE": table.name, "CHANGES_COUNT": str(CHANGES_COUNT)},
+            environment={
+                "DYNAMODB_TABLE": table.name,
+                "CHANGES_COUNT": str(CHANGES_COUNT),
+                "PARTITION_KEY": options.partition_key,
+            },
         )
         self.function.allow("ChangeTheTable", ["dynamodb:DeleteItem", "dynamodb:PutItem"], [table.arn])
         events.Rule(
