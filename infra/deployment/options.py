@@ -53,6 +53,8 @@ class Options:
     """An existing table. Empty: a new one is made."""
     table_stream_arn: str = ""
     """The existing table's stream."""
+    table_key_arn: str = ""
+    """The existing table's key in KMS, where it is encrypted with one of your own."""
     partition_key: str = "id"
     """The new table's partition key, of type S; the simulator needs it too."""
     stream_view_type: ViewType = "NEW_IMAGE"
@@ -202,6 +204,12 @@ class Options:
             raise OptionError("table_name and table_stream_arn belong together: an existing table, and its stream")
         if self.table_stream_arn and f":table/{self.table_name}/stream/" not in self.table_stream_arn:
             raise OptionError("table_stream_arn is not the ARN of a stream of table_name: take its LatestStreamArn")
+        if self.table_key_arn and not self.table_name:
+            raise OptionError("table_key_arn is of an existing table: give table_name too, or leave it out")
+        if self.table_key_arn and not re.fullmatch(r"arn:[^:]+:kms:[^:]+:\d{12}:key/.+", self.table_key_arn):
+            raise OptionError(
+                "table_key_arn is not the ARN of a key: take SSEDescription.KMSMasterKeyArn of describe-table"
+            )
         if bool(self.vpc_id) != bool(self.subnet_ids):
             raise OptionError("vpc_id and subnet_ids belong together: an existing VPC, and its subnets")
 

@@ -29,6 +29,8 @@ GOOD = {
         ({"table_name": "orders", "table_stream_arn": "arn:aws:dynamodb:::table/users/stream/x"}, "LatestStreamArn"),
         (TABLE, "table_name needs key_template"),
         ({"partition_key": "userId"}, "set it to users:{userId}"),
+        ({"table_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/x"}, "give table_name too"),
+        (TABLE | {"table_key_arn": "arn:aws:kms:eu-west-1:111122223333:alias/x"}, "KMSMasterKeyArn"),
         ({"vpc_id": "vpc-1"}, "belong together"),
         ({"key_template": "{id}"}, "Begin it with a text"),
         ({"key_template": "a*:{id}"}, "choose another"),

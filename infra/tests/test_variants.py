@@ -22,6 +22,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "defaults": {},
     "existing table, network and cache with IAM": {
         **TABLE,
+        "table_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012",
         **NETWORK,
         **EXISTING,
         "cache_iam_user": "sync",
@@ -73,6 +74,20 @@ def test_an_existing_table_is_left_alone() -> None:
     statements = template.statements("ReplicatorRole")
     assert statements["ReadTheStream"]["Resource"] == STREAM
     assert statements["ListTheTablesStreams"]["Resource"] == STREAM.rpartition("/")[0] + "/*"
+
+
+def test_whoever_reads_a_table_with_a_key_of_its_own_may_decrypt_it_through_dynamodb() -> None:
+    """Or Lambda could not even read the stream. Who only asks what the table is like needs no key."""
+    variant = VARIANTS["existing table, network and cache with IAM"]
+    template = synthesised(**variant)
+    readers = {"Replicator", "Redrive", "VerifySample", "VerifySegment", "FillFile", "AtScaleBackfill"}
+    for reader in readers:
+        statement = template.statements(f"{reader}Role")["DecryptTheTable"]
+        assert statement["Action"] == ["kms:Decrypt", "kms:DescribeKey"]
+        assert statement["Resource"] == variant["table_key_arn"]
+        through = {"Fn::Join": ["", ["dynamodb.", {"Ref": "AWS::Region"}, ".amazonaws.com"]]}
+        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": through}}
+    assert json.dumps(template.content).count("DecryptTheTable") == len(readers)
 
 
 def test_an_existing_network_gets_nothing_but_a_security_group() -> None:

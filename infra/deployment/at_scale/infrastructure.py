@@ -108,6 +108,7 @@ class AtScale(Construct):
         self._let_describe(function)
         self._let_read_exports(function)
         function.allow("ReadItemsAgain", ["dynamodb:BatchGetItem"], [self._table.arn])
+        self._table.let_decrypt(function.role)
         self._network.let_through("dynamodb", ["dynamodb:BatchGetItem"], [self._table.arn])
         self._network.let_through("s3", ["s3:GetObject"], [self.bucket.arn_for_objects(f"{EXPORTS}*")])
         self._network.let_through("s3", ["s3:ListBucket"], [self.bucket.bucket_arn])
@@ -250,6 +251,7 @@ class AtScale(Construct):
         role = machine.role
         assert isinstance(role, iam.Role)  # noqa: S101 - it was given as one
         allow(role, "ExportTheTable", ["dynamodb:ExportTableToPointInTime"], [self._table.arn])
+        self._table.let_decrypt(role)
         allow(
             role,
             "WatchTheExport",
@@ -284,6 +286,7 @@ def let_compare(function: SyncFunction, table: Table, network: Network) -> None:
     """
     actions = ["dynamodb:BatchGetItem", "dynamodb:Scan", *DESCRIBING]
     function.allow("ReadTheTable", actions, [table.arn])
+    table.let_decrypt(function.role)
     network.let_through("dynamodb", actions, [table.arn])
 
 

@@ -64,6 +64,7 @@ class Redrive(Construct):
         cache.let_in(self.function, "redriver")
         reads = ["dynamodb:BatchGetItem", *DESCRIBING]
         self.function.allow("ReadItemsAgain", reads, [table.arn])
+        table.let_decrypt(self.function.role)
         network.let_through("dynamodb", reads, [table.arn])
         objects = [given_up.arn_for_objects(f"{prefix}*") for prefix in (GIVEN_UP_PREFIX, QUARANTINE_PREFIX)]
         works = ["s3:DeleteObject", "s3:GetObject"]

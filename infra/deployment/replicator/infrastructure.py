@@ -75,6 +75,7 @@ class Replicator(Construct):
             ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
             [table.stream_arn],
         )
+        table.let_decrypt(self.function.role)
         self.function.allow(
             "ListTheTablesStreams",
             ["dynamodb:ListStreams"],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 if TYPE_CHECKING:
@@ -47,3 +48,24 @@ class Table(Construct):
         else:
             self.name, self.stream_arn = options.table_name, options.table_stream_arn
             self.arn = options.table_stream_arn.partition("/stream/")[0]
+        self._key_arn = options.table_key_arn
+
+    def let_decrypt(self, role: iam.Role) -> None:
+        """Let a role read the table, its stream or its export where a key of one's own encrypts them.
+
+        DynamoDB uses the key in the role's name; the role itself never talks to KMS, nor does its network.
+
+        Args:
+            role: Who reads.
+        """
+        if not self._key_arn:
+            return
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="DecryptTheTable",
+                actions=["kms:Decrypt", "kms:DescribeKey"],
+                resources=[self._key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{cdk.Aws.REGION}.amazonaws.com"}},
+            )
+        )
