@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from ddb_cache_sync.local.event_source_mapping import EventSourceMapping, EventSourceMappingProperties
 from ddb_cache_sync.simulator import NAMES
@@ -186,6 +187,22 @@ def test_a_poison_record_is_set_aside_and_holds_up_nothing(stage: Stage) -> None
     assert [key.split("/")[0] for key in stage.destination.objects()] == ["quarantine"]
     report = stage.function("Redrive").invoke({"delete": True})["quarantine"]
     assert (report["entries"], report["failed"], report["deleted"]) == (1, 1, 0)
+
+
+def test_a_reader_may_read_and_learn_the_nodes_and_no_more(stage: Stage) -> None:
+    """With what clients of other languages send of themselves; its user can't write, nor read guards."""
+    name = next(
+        user["UserName"] for each, user in stage.template.of_type("ElastiCache::User").items() if "Reader" in each
+    )
+    url = f"rediss://{name}:any@127.0.0.1:{stage.cache.port}?ssl_ca_certs={stage.cache.authority}"
+    with redis.RedisCluster.from_url(url) as cluster:
+        assert cluster.get("users:nobody") is None
+    with redis.Redis.from_url(url, protocol=2) as reader:
+        for allowed in ("PING", "READONLY", "CLUSTER NODES", "CLUSTER SHARDS", "CLUSTER SLOTS"):
+            assert reader.execute_command(*allowed.split())
+        for refused in ("SET users:1 x", "DEL users:1", "GET ~v:{users:1}", "CONFIG GET *", "INFO"):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                reader.execute_command(*refused.split())
 
 
 def test_logs_hold_no_item_contents(stage: Stage) -> None:

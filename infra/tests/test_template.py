@@ -84,6 +84,14 @@ def test_the_cache_is_bounded_and_takes_users_by_iam_only(template: Template) ->
         assert "+@" not in user["AccessString"]
 
 
+def test_readers_reach_the_replicas_of_a_serverless_cache_too(template: Template) -> None:
+    ports = {
+        (each["FromPort"], "Readers" in json.dumps(each["SourceSecurityGroupId"]))
+        for each in template.of_type("EC2::SecurityGroupIngress").values()
+    }
+    assert ports == {(6379, True), (6380, True), (6379, False)}
+
+
 def test_the_replicator_is_the_librarys_handler_set_up_by_environment_alone(template: Template) -> None:
     function = template.named("Lambda::Function", "Replicator")
     assert function["Handler"] == "ddb_cache_sync.aws_lambda.handler"

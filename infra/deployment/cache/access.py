@@ -16,6 +16,8 @@ USERS: Final[tuple[User, ...]] = get_args(User)
 
 DRIFT_PREFIX: Final = "~v:~drift:{"
 _TO_LEARN_THE_NODES: Final = ("cluster|slots", "command")
+_CLIENTS_OF_READERS: Final = ("cluster|nodes", "cluster|shards", "ping", "readonly")
+"""With which clients of other languages look for the nodes, keep connections, and read from replicas."""
 _SCRIPTS: Final = ("evalsha", "script|load")
 
 
@@ -39,7 +41,7 @@ def access_string(user: User, options: Options) -> str:
         "verifier": ["scan", "get", "pttl", get],
         # It applies what is young, and repairs what is old.
         "redriver": [*writing, "del", "get", get],
-        "reader": [get],
+        "reader": [get, *_CLIENTS_OF_READERS],
     }[user]
     keys = [f"~{options.key_prefix}*"]
     if user != "reader":

@@ -28,6 +28,7 @@ _SERVERLESS_VERSION: Final = "8"
 _NODE_VERSION: Final = "8.0"
 _NODE_PARAMETERS: Final = "default.valkey8.cluster.on"
 _PORT: Final = 6379
+_REPLICA_PORT: Final = 6380  # a serverless cache answers reads from replicas there
 _SNAPSHOTS_DAYS: Final = 1  # a lost cache is filled from the table again: a snapshot only makes that quicker
 _LONGEST_NAME: Final = 40
 
@@ -125,6 +126,9 @@ class Cache(Construct):
         for who, what in ((network.functions_group, "Functions"), (self.readers_group, "Readers")):
             group.add_ingress_rule(who, ec2.Port.tcp(_PORT), what)
             who.add_egress_rule(group, ec2.Port.tcp(_PORT), "The cache")
+        if self.serverless:
+            group.add_ingress_rule(self.readers_group, ec2.Port.tcp(_REPLICA_PORT), "Readers, from replicas")
+            self.readers_group.add_egress_rule(group, ec2.Port.tcp(_REPLICA_PORT), "The cache's replicas")
         return group
 
     def _user_group(self) -> elasticache.CfnUserGroup:
