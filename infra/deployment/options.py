@@ -67,6 +67,8 @@ class Options:
     """An existing VPC. Empty: a new one is made."""
     subnet_ids: tuple[str, ...] = ()
     """The existing VPC's subnets for functions and cache, with routes to DynamoDB and S3."""
+    availability_zones: tuple[str, ...] = ()
+    """The new VPC's zones. Empty: the Region's first two."""
     flow_logs: bool = True
     """Log the new VPC's traffic."""
 
@@ -212,6 +214,10 @@ class Options:
             )
         if bool(self.vpc_id) != bool(self.subnet_ids):
             raise OptionError("vpc_id and subnet_ids belong together: an existing VPC, and its subnets")
+        if self.availability_zones and self.vpc_id:
+            raise OptionError("availability_zones is of a new VPC: an existing one's are those of subnet_ids")
+        if len(self.availability_zones) == 1:
+            raise OptionError("availability_zones has one: name two, or the cache would be gone with it")
 
     def _check_keys(self) -> None:
         fields_named = re.findall(r"\{([^{}]+)\}", self.key_template.replace("{{", "").replace("}}", ""))

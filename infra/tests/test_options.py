@@ -32,6 +32,8 @@ GOOD = {
         ({"table_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/x"}, "give table_name too"),
         (TABLE | {"table_key_arn": "arn:aws:kms:eu-west-1:111122223333:alias/x"}, "KMSMasterKeyArn"),
         ({"vpc_id": "vpc-1"}, "belong together"),
+        (NETWORK | {"availability_zones": "a,b"}, "is of a new VPC"),
+        ({"availability_zones": "eu-west-1a"}, "name two"),
         ({"key_template": "{id}"}, "Begin it with a text"),
         ({"key_template": "a*:{id}"}, "choose another"),
         ({"key_template": "a:{{id}}"}, "lacks the table's key"),

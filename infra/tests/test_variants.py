@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from cfnlint.config import ManualArgs
 
 from tests.templates import Template, synthesised
 
-# What CDK does by itself: names dependencies that a reference makes already.
-IGNORED = ["W3005"]
+# What CDK does by itself: names dependencies that a reference makes already. And zones that are asked for.
+IGNORED = ["W3005", "W3010"]
 
 STREAM = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders/stream/2026-01-01T00:00:00.000"
 TABLE = {"table_name": "orders", "table_stream_arn": STREAM, "key_template": "orders:{id}"}
@@ -35,7 +36,11 @@ VARIANTS: dict[str, dict[str, str]] = {
         "cache_secret_arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:cache-AbCdEf",
     },
     "nodes, two shards": {"cache": "nodes", "cache_shards": "2", "cache_replicas": "2", "encoding": "hash"},
-    "a key of another name": {"partition_key": "userId", "key_template": "people:{userId}"},
+    "a key of another name, other zones": {
+        "partition_key": "userId",
+        "key_template": "people:{userId}",
+        "availability_zones": "eu-west-1b,eu-west-1c",
+    },
     "nothing beside the replication": {
         "simulator": "false",
         "verify_minutes": "0",
@@ -141,10 +146,27 @@ def test_nodes_are_encrypted_fail_over_and_are_watched_one_by_one() -> None:
 
 def test_the_simulator_writes_the_tables_own_key() -> None:
     """With any other key the table would refuse every change."""
-    template = synthesised(**VARIANTS["a key of another name"])
+    template = synthesised(**VARIANTS["a key of another name, other zones"])
     (key,) = template.only("DynamoDB::Table")["KeySchema"]
     variables = template.named("Lambda::Function", "Simulator")["Environment"]["Variables"]
     assert variables["PARTITION_KEY"] == key["AttributeName"] == "userId"
+
+
+def test_a_cache_in_other_zones_has_another_name() -> None:
+    """Other subnets replace it: a new one is made while the old one still has its name."""
+    template = synthesised(**VARIANTS["a key of another name, other zones"])
+    assert {each["AvailabilityZone"] for each in template.of_type("EC2::Subnet").values()} == {
+        "eu-west-1b",
+        "eu-west-1c",
+    }
+    names = [
+        each.only("ElastiCache::ServerlessCache")["ServerlessCacheName"]
+        for each in (template, synthesised(availability_zones="eu-west-1a,eu-west-1b"), synthesised())
+    ]
+    assert len(set(names)) == 3
+    for name in names:
+        assert re.fullmatch(r"[a-z](-?[a-z0-9])*", name)
+        assert len(name) <= 40
 
 
 def test_what_is_switched_off_is_not_there() -> None:

@@ -5,6 +5,7 @@ No names of one's own choice: names that have to be given are made of the stack'
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
@@ -31,6 +32,7 @@ _PORT: Final = 6379
 _REPLICA_PORT: Final = 6380  # a serverless cache answers reads from replicas there
 _SNAPSHOTS_DAYS: Final = 1  # a lost cache is filled from the table again: a snapshot only makes that quicker
 _LONGEST_NAME: Final = 40
+_DIGEST_LENGTH: Final = 6
 
 
 class Cache(Construct):
@@ -118,6 +120,18 @@ class Cache(Construct):
         """A name made of the construct's path, the stack's name included; ElastiCache keeps names in lower case."""
         return cdk.Names.unique_resource_name(scope, max_length=_LONGEST_NAME).lower()
 
+    def _name_of_the_place(self) -> str:
+        """The cache's name: another one in other subnets.
+
+        There CloudFormation makes a new cache before it deletes the old one, and two can't have the same name.
+        """
+        name = self._own_name(Construct(self, "Cache"))
+        place = ",".join([self._options.vpc_id, *self._options.subnet_ids, *self._options.availability_zones])
+        if not place.strip(","):
+            return name
+        digest = hashlib.sha256(place.encode()).hexdigest()[:_DIGEST_LENGTH]
+        return f"{name[: _LONGEST_NAME - _DIGEST_LENGTH - 1].rstrip('-')}-{digest}"
+
     def _security_groups(self, network: Network) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(self, "Group", vpc=network.vpc, description="The cache", allow_all_outbound=False)
         self.readers_group = ec2.SecurityGroup(
@@ -165,7 +179,7 @@ class Cache(Construct):
             "Serverless",
             engine=_ENGINE,
             major_engine_version=_SERVERLESS_VERSION,
-            serverless_cache_name=self._own_name(Construct(self, "Cache")),
+            serverless_cache_name=self._name_of_the_place(),
             description="Replica of a DynamoDB table",
             cache_usage_limits=limits,
             security_group_ids=[group.security_group_id],
@@ -193,7 +207,7 @@ class Cache(Construct):
             self,
             "Nodes",
             replication_group_description="Replica of a DynamoDB table",
-            replication_group_id=self._own_name(Construct(self, "Cache")),
+            replication_group_id=self._name_of_the_place(),
             engine=_ENGINE,
             engine_version=_NODE_VERSION,
             cache_parameter_group_name=_NODE_PARAMETERS,

@@ -7,7 +7,7 @@ one. Only an existing cache with its password in Secrets Manager needs an interf
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -86,10 +86,11 @@ class Network(Construct):
             )
 
     def _new_vpc(self, options: Options) -> ec2.Vpc:
+        zones: dict[str, Any] = {"availability_zones": [*options.availability_zones]}
         vpc = ec2.Vpc(
             self,
             "Vpc",
-            max_azs=2,
+            **(zones if options.availability_zones else {"max_azs": 2}),
             nat_gateways=0,
             subnet_configuration=[
                 {"name": "Isolated", "subnetType": ec2.SubnetType.PRIVATE_ISOLATED, "cidrMask": 22},
