@@ -1,8 +1,8 @@
 """`python -m tests.ministack`: deploy the app with the CDK command line, without AWS, and see it work.
 
 ministack takes the place of CloudFormation and of what it makes. It refuses flow logs and serverless caches, and rules
-between security groups: so the first is switched off by context, and an existing cache is given, a redis-server with
-TLS. What it leaves out (partial batch responses, roles) the other tests look at.
+between security groups: so an existing network is given, and an existing cache, a redis-server with TLS. Of an
+alarm on metric math it gets a plain one. What it leaves out (partial batch responses, roles) the other tests look at.
 
 Makes its own virtual environment, since ministack pins its dependencies, and installs the CDK command line; both are
 kept in build/. Needs npm, redis-server and openssl.
@@ -52,7 +52,7 @@ def main() -> None:
         cdk(environment, "bootstrap", f"aws://{ACCOUNT}/{REGION}")
         say(begun, "bootstrapped")
         options = {
-            "flow_logs": "false",
+            **network(environment),
             "cache": "existing",
             "cache_url": f"rediss://127.0.0.1:{cache.port}?cluster=true",
             "cache_iam_user": USER,
@@ -130,6 +130,14 @@ def cdk(environment: dict[str, str], *words: str) -> None:
         run = subprocess.run(command, cwd=INFRA, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(f"cdk {words[0]} failed\n{run.stdout[-3000:]}\n{run.stderr[-6000:]}")
+
+
+def network(environment: dict[str, str]) -> dict[str, str]:
+    """A VPC with a subnet, as the options name them."""
+    client = client_of("ec2", environment)
+    vpc = client.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = client.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    return {"vpc_id": vpc, "subnet_ids": subnet}
 
 
 def simulate(environment: dict[str, str]) -> int:
