@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from deployment.options import Options
-from tests.templates import INFRA, Template
+from tests.templates import INFRA, Template, synthesised
+from tests.variants import VARIANTS
 
 README = (INFRA / "README.md").read_text("utf-8")
+WITH_ALL_STATEMENTS = (
+    "defaults",
+    "everything on",
+    "existing cache with a secret",
+    "existing table, network and cache with IAM",
+)
 OF_ALL = {"WriteItsLogs", "ReachTheNetwork", "ButNotFromItsCode"}
 
 
@@ -36,18 +44,60 @@ def shown(default: Any) -> str:
     return "" if default == () else str(default)
 
 
-def test_every_statement_is_described_with_its_actions(template: Template) -> None:
+def test_every_statement_is_described_with_its_actions() -> None:
+    """Of all roles and policies, those without a name too: what is not in the table is not given."""
     described = {
-        (name, sid.strip("`")): set(re.findall("`([^`]+)`", actions))
-        for name, sid, actions, _, _ in rows("<!-- statements -->")
+        (name, sid.strip("`"), frozenset(re.findall("`([^`]+)`", actions)))
+        for names, sid, actions, _, _ in rows("<!-- statements -->")
+        for name in names.split(", ")
     }
     made = {
-        (role, sid): set(statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])
-        for role, logical in roles(template).items()
-        for sid, statement in template.statements(logical).items()
-        if sid not in OF_ALL
+        (name, statement.get("Sid", "none"), frozenset(listed(statement["Action"])))
+        for variant in WITH_ALL_STATEMENTS
+        for name, statement in statements(synthesised(**VARIANTS[variant]))
+        if statement.get("Sid") not in OF_ALL | {"WriteTraces"}
     }
     assert described == made
+
+
+def test_no_role_has_a_managed_policy() -> None:
+    for variant in WITH_ALL_STATEMENTS:
+        for role in synthesised(**VARIANTS[variant]).of_type("IAM::Role").values():
+            assert not role.keys() & {"ManagedPolicyArns", "Policies"}
+
+
+def test_every_policy_of_a_resource_is_described(template: Template) -> None:
+    described = {
+        (sid.strip("`"), effect, frozenset(re.findall("`([^`]+)`", actions)))
+        for resource, sid, effect, actions, _ in rows("<!-- resource policies -->")
+        if resource != "gateways"  # made of what the functions may, as they get it
+    }
+    made = {
+        (statement.get("Sid", "none"), statement["Effect"], frozenset(listed(statement["Action"])))
+        for kind in ("S3::BucketPolicy", "SNS::TopicPolicy")
+        for policy in template.of_type(kind).values()
+        for statement in policy["PolicyDocument"]["Statement"]
+    }
+    permissions = {
+        ("none", "Allow", frozenset({each["Action"]})) for each in template.of_type("Lambda::Permission").values()
+    }
+    assert described == made | permissions
+
+
+def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All statements of identity policies, with README's name for who has them."""
+    names = {logical: name for name, logical in roles(template).items()}
+    for policy in template.of_type("IAM::Policy").values():
+        for role in policy["Roles"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield names.get(role["Ref"]) or re.sub(r"^NetworkVpc|IAMRole[0-9A-F]{8}$", "", role["Ref"]), statement
+    for logical, policy in template.of_type("IAM::ManagedPolicy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield re.sub(r"^Cache|[0-9A-F]{8}$", "", logical), statement
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def test_the_statements_of_all_functions_are_described(template: Template) -> None:
