@@ -13,8 +13,10 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import aws_cdk as cdk
 import pytest
 
+import app
 from deployment import bundle
 from tests.templates import INFRA, Template, synthesised
 
@@ -113,3 +115,16 @@ def test_synthesis_needs_no_network_once_it_was_built(archive: Path, tmp_path: P
         synthesised().of_type("Lambda::Function").keys()
         <= Template.read(tmp_path / "DdbCacheSync.template.json").resources.keys()
     )
+
+
+@pytest.mark.parametrize(("python", "warnings"), [(Path(sys.executable), 0), (None, 1)])
+def test_synthesis_warns_where_there_is_no_python_to_make_bytecode(
+    python: Path | None, warnings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such an archive starts slower, and has other bytes than the one that another machine makes."""
+    monkeypatch.setattr(bundle, "interpreter", lambda _python: python)
+    stack = cdk.Stack(cdk.App(), "Stack")
+    app.warn_without_bytecode(stack, bundle.LAMBDA)
+    said = [str(each.data) for each in stack.node.metadata if each.type == "aws:cdk:warning"]
+    assert len(said) == warnings
+    assert all(f"no Python {bundle.LAMBDA.python} here" in each for each in said)
