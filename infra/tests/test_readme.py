@@ -122,6 +122,13 @@ def test_every_alarm_is_described(template: Template) -> None:
     assert {name.strip("`") for name, _, _ in rows("## What wakes you up")} == made
 
 
+def test_how_long_things_are_kept_is_described(template: Template) -> None:
+    for bucket, section in (("AtScale", "## Fill and compare"), ("GivenUp", "## Bring back")):
+        (rule,) = template.named("S3::Bucket", bucket)["LifecycleConfiguration"]["Rules"]
+        text = README.split(section, 1)[1].split("\n## ", 1)[0]
+        assert f"deleted after {rule['ExpirationInDays']} days" in text
+
+
 def test_every_capability_is_described() -> None:
     folders = {path.name for path in (INFRA / "deployment").iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert {name.strip("`/") for name, _, _ in rows("## What is made")} == folders
