@@ -7,8 +7,8 @@ Rules:
 2. A key that agrees with its item already is left alone, guard and all. So a repair can be done again.
 3. From reading the guard to writing passes no more than a minute: else a guard could have come and gone.
 4. In the modes `invalidate` and `refresh` a key that may be missing is not filled; a stale one is put right.
-5. Where a repair stands for a change, its guard is left with that change's version at least, also if the key agrees:
-   else an older change that comes late would find an older guard, and win for good.
+5. Where a repair stands for a change, its guard is left above that change's version, also if the key agrees: else that
+   change or an older one, which comes late, would find an older guard, and win for good.
 6. Lookup keys have rules of their own: `lookup_repair`.
 """
 
@@ -22,7 +22,8 @@ from ddb_cache_sync.core.changes import ItemKey, Remove, Upsert
 from ddb_cache_sync.core.expectations import NO_VERSION, Expected, Known, expected_at
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.outcomes import APPLIED
-from ddb_cache_sync.core.repairs import Repair
+from ddb_cache_sync.core.repairs import Repair, repaired
+from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError, CacheSyncError, RecordError
 from ddb_cache_sync.sync.lookup_repair import MOST_SECONDS, LookupRepairs
 from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarget
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from ddb_cache_sync.core.attribute_values import Image
     from ddb_cache_sync.core.comparison import Drift
     from ddb_cache_sync.core.projection import Projection, Router
-    from ddb_cache_sync.core.versions import Version
 
 _PAGE: Final = 100  # as many as one BatchGetItem takes
 _ATTEMPTS: Final = 5
@@ -196,7 +196,7 @@ class Repairs:
         wanted: list[tuple[Repair, Drift | None]] = []
         for right, guard, change in expected:
             drift = right.drift(values[right.key])
-            leaves = change if change is not None and change > guard else None
+            leaves = Version(repaired(change)) if change is not None and change > guard else None
             if drift is None and leaves is None:
                 yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
             elif guard and not is_version(guard):
