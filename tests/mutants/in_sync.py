@@ -150,7 +150,7 @@ IN_SYNC: Final = (
         "a quarantine that hangs keeps the batch",
         "sync/quarantine.py",
         "thread.join(max(0.0, deadline - time.monotonic()))",
-        "thread.join(max(20.0, deadline - time.monotonic()))",
+        "thread.join(max(4.0, deadline - time.monotonic()))",
         _QUARANTINE,
     ),
 )

@@ -174,6 +174,23 @@ def test_it_does_so_where_the_key_agreed_already(world: World) -> None:
     assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
 
 
+def test_a_guard_that_is_newer_than_the_record_stays(world: World) -> None:
+    """Else what lies between the two would win when it is delivered again."""
+    oldest, between, newest = (world.put("1", name=name) for name in ("first", "second", "third"))
+    world.replicator.apply([newest])
+    world.give_up(oldest)
+    assert (world.redrive(read_again=True).failed, world.replicator.apply([between]).stale) == (0, 1)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
+
+
+def test_of_several_records_of_an_item_the_newest_is_stood_for(world: World) -> None:
+    """In whatever order they were given up."""
+    oldest, between, newest = (world.put("1", name=name) for name in ("first", "second", "third"))
+    world.give_up(newest, oldest)
+    assert (world.redrive(read_again=True).repaired, world.replicator.apply([between]).stale) == (1, 1)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
+
+
 def test_a_record_from_the_future_keeps_no_change_out(world: World) -> None:
     """The item is read, and its version counts for nothing."""
     world.give_up(world.put("1", name="first", age=-7200))
