@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.mutants.covering import Covering
@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.json is not None:
             given.json.write_text(json.dumps({"seed": given.seed, "mutants": rows}, indent=1), "utf-8")
     killed, explained = (sum(bool(row[word]) for row in rows) for word in ("killed", "explained"))
-    print(f"{len(rows)} mutants: {killed} killed, {explained} survived and change nothing, {len(rows) - killed - explained} survived")
-    return 0 if killed + explained == len(rows) else 1
+    survived = len(rows) - killed - explained
+    print(f"{len(rows)} mutants: {killed} killed, {explained} survived and change nothing, {survived} survived")
+    return 1 if survived else 0
 
 
 def _hand_made(words: str) -> Iterator[tuple[str, Verdict, str]]:
@@ -51,7 +52,7 @@ def _hand_made(words: str) -> Iterator[tuple[str, Verdict, str]]:
             yield f"{mutant.path}: {mutant.name}", copy.judge(mutant.path, source, mutant.tests), ""
 
 
-def _make_sure_they_pass(copy: Copy, tests: Sequence[tuple[str, ...]] | dict[tuple[str, ...], None]) -> None:
+def _make_sure_they_pass(copy: Copy, tests: Iterable[tuple[str, ...]]) -> None:
     for each in tests:
         status, shown = copy.run(each)
         if status != 0:

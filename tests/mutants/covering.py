@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import coverage
-
 from tests.mutants.running import PACKAGE, ROOT, Copy
 
 TESTS: Final = (
@@ -66,12 +66,10 @@ class Covering:
 
 
 def _lines() -> dict[str, dict[int, list[str]]]:
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copy, file = Copy(Path(folder)), Path(folder) / "coverage"
         options = ["--cov=ddb_cache_sync", "--cov-context=test", "--cov-report="]
-        status, shown = copy.run([*options, *TESTS], COVERAGE_FILE=str(file))
+        status, shown = copy.run([*options, *TESTS], seconds=3600, COVERAGE_FILE=str(file))
         if status != 0:
             raise RuntimeError(f"tests fail without any mutant:\n{shown}")
         data = coverage.CoverageData(str(file))
@@ -88,6 +86,8 @@ def _lines() -> dict[str, dict[int, list[str]]]:
 
 
 def _state() -> str:
-    files = [file for folder in (PACKAGE, ROOT / "tests") for file in folder.rglob("*") if file.suffix in (".py", ".lua")]
+    files = [
+        file for folder in (PACKAGE, ROOT / "tests") for file in folder.rglob("*") if file.suffix in (".py", ".lua")
+    ]
     seen = [file.read_bytes() for file in sorted(files) if file.parent != Path(__file__).parent]
     return hashlib.sha256(b"".join(seen)).hexdigest()

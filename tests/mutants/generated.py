@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import random
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from tests.mutants.covering import Covering
@@ -47,7 +49,8 @@ class Generated(NamedTuple):
         return verdict
 
 
-def population() -> list[Generated]:
+@functools.cache
+def population() -> Sequence[Generated]:
     """Every mutant there is."""
     files = [file for folder in FOLDERS for file in sorted((PACKAGE / folder).rglob("*.py"))]
     return [
@@ -61,5 +64,6 @@ def sample(number: int, seed: int) -> list[Generated]:
     return sorted(random.Random(seed).sample(every, min(number, len(every))))
 
 
+@functools.cache
 def _source(path: str) -> str:
     return (PACKAGE / path).read_text("utf-8")

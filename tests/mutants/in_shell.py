@@ -67,7 +67,7 @@ IN_SHELL: Final = (
         "a cache that can't be reached is no error",
         "cache/applier.py",
         "                    raise CacheUnavailable(",
-        "                    return [STALE] * (max(results, default=-1) + 1 + sum(len(each.writes) for each in latest.again))\n"
+        "                    return [STALE] * (len(results) + sum(len(each.writes) for each in latest.again))\n"
         "                    raise CacheUnavailable(",
         _REPLIES,
     ),

@@ -1,16 +1,17 @@
 """Small edits that a program can make: of each place in a source where one can be made, the source with it made.
 
-Comparisons, `and` and `or`, `not`, plus and minus, whole numbers by one, truths, what is returned, calls and raises that
-are left out, `break` and `continue`. Left alone: texts, annotations, decorators, what is for type checkers, and numbers
-outside functions, which are how much is done at once or how long is waited and promise nobody anything.
+Comparisons, `and` and `or`, `not`, plus and minus, whole numbers by one, truths, what is returned, calls and raises
+that are left out, `break` and `continue`. Left alone: texts, annotations, decorators, what is for type checkers, and
+numbers outside functions, which are how much is done at once or how long is waited and promise nobody anything.
 """
 
 from __future__ import annotations
 
 import ast
+import bisect
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 _SWAPS: Final[dict[type[ast.AST], tuple[str, str]]] = {
     ast.Lt: ("<", "<="),
@@ -28,6 +29,9 @@ _SWAPS: Final[dict[type[ast.AST], tuple[str, str]]] = {
     ast.Add: (r"\+", "-"),
     ast.Sub: ("-", "+"),
 }
+
+_Place: TypeAlias = tuple[int, int, str]
+"""From which byte to which, and what takes their place."""
 
 
 class Edit(NamedTuple):
@@ -71,10 +75,10 @@ class _Editor:
         yield from self._below(self._tree, in_function=False)
 
     def _below(self, node: ast.AST, *, in_function: bool) -> Iterator[Edit]:
-        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
+        if isinstance(node, ast.JoinedStr) or _for_type_checkers(node):
             return
-        for start, end, text in self._at(node, in_function=in_function):
-            yield Edit(1 + self._source[:start].count(b"\n"), start, end, text, in_function)
+        for start, end, text in (*self._of_operators(node), *self._of_others(node, in_function=in_function)):
+            yield Edit(bisect.bisect(self._lines, start), start, end, text, in_function)
         for name, value in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list", "type_params"):
                 continue
@@ -83,7 +87,7 @@ class _Editor:
                 if isinstance(child, ast.AST):
                     yield from self._below(child, in_function=inside)
 
-    def _at(self, node: ast.AST, *, in_function: bool) -> Iterator[tuple[int, int, str]]:
+    def _of_operators(self, node: ast.AST) -> Iterator[_Place]:
         match node:
             case ast.Compare():
                 operands = [node.left, *node.comparators]
@@ -92,12 +96,18 @@ class _Editor:
             case ast.BoolOp():
                 for left, right in zip(node.values, node.values[1:], strict=False):
                     yield from self._between(node.op, left, right)
-            case ast.BinOp(op=ast.Add() | ast.Sub()):
+            case ast.BinOp():
                 yield from self._between(node.op, node.left, node.right)
-            case ast.AugAssign(op=ast.Add() | ast.Sub()):
+            case ast.AugAssign():
                 yield from self._between(node.op, node.target, node.value)
             case ast.UnaryOp(op=ast.Not()):
-                yield self._start(node), self._start(node) + len("not "), ""
+                start = self._span(node)[0]
+                yield start, start + len("not "), ""
+            case _:
+                pass
+
+    def _of_others(self, node: ast.AST, *, in_function: bool) -> Iterator[_Place]:
+        match node:
             case ast.Constant(value=bool()):
                 yield *self._span(node), str(not node.value)
             case ast.Constant(value=int(value)) if in_function:
@@ -116,19 +126,20 @@ class _Editor:
             case _:
                 pass
 
-    def _between(self, operator: ast.AST, left: ast.expr, right: ast.expr) -> Iterator[tuple[int, int, str]]:
+    def _between(self, operator: ast.AST, left: ast.expr, right: ast.expr) -> Iterator[_Place]:
         """Of an operator between two operands, maybe with parentheses and lines between."""
         if type(operator) in _SWAPS:
             before, after = _SWAPS[type(operator)]
             start = self._span(left)[1]
-            found = re.search(before.encode(), self._source[start : self._start(right)])
+            found = re.search(before.encode(), self._source[start : self._span(right)[0]])
             if found is not None:
                 yield start + found.start(), start + found.end(), after
-
-    def _start(self, node: ast.expr) -> int:
-        return self._span(node)[0]
 
     def _span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self._lines[node.lineno - 1] + node.col_offset, self._lines[node.end_lineno - 1] + node.end_col_offset
+
+
+def _for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -69,7 +69,9 @@ class Copy:
             by = found[1] if found else f"pytest ended with {status}"
         return Verdict(status not in (0, 5), by, round(time.monotonic() - started, 1))
 
-    def run(self, arguments: Sequence[str], **environment: str) -> tuple[int | None, str]:
+    def run(
+        self, arguments: Sequence[str], *, seconds: float = _MOST_SECONDS, **environment: str
+    ) -> tuple[int | None, str]:
         """Run tests; pytest's exit code, None where they had to be stopped, and what it showed."""
         self._arguments.write_text("\n".join(arguments), "utf-8")  # there may be more than a command line takes
         command = [sys.executable, "-m", "pytest", *_OPTIONS, "-x", f"@{self._arguments}"]
@@ -84,7 +86,7 @@ class Copy:
             start_new_session=True,
         ) as running:
             try:
-                shown, _ = running.communicate(timeout=_MOST_SECONDS)
+                shown, _ = running.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, signal.SIGKILL)  # servers that its tests started too
                 return None, ""
@@ -103,8 +105,3 @@ def copied() -> Iterator[Copy]:
     """Give a copy of the sources."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         yield Copy(Path(folder))
-
-
-def as_json(name: str, path: str, verdict: Verdict, **more: object) -> Mapping[str, object]:
-    """A mutant and its verdict, to be written."""
-    return {"name": name, "path": path, **more, **verdict._asdict()}
