@@ -6,8 +6,8 @@ from typing import Final
 
 from tests.mutants.mutant import Mutant
 
-_CONTRACT: Final = ("tests/contract/test_cache.py", "-k", "valkey")
-_REPAIRS: Final = ("tests/contract/test_inspectable_cache.py", "-k", "valkey")
+_CONTRACT: Final = ("tests/contract/test_cache.py", "-k", "valkey or guard_expires")
+_REPAIRS: Final = ("tests/contract/test_inspectable_cache.py", "-k", "valkey or repair_leaves")
 _READERS: Final = ("tests/contract/test_readable_cache.py", "-k", "valkey")
 _APPLY: Final = "cache/scripts/apply.lua"
 
@@ -57,6 +57,13 @@ IN_SCRIPTS: Final = (
         "cache/scripts/repair.lua",
         "elseif ARGV[at + 1] ~= '' then",
         "else",
+        _REPAIRS,
+    ),
+    Mutant(
+        "a guard that a repair leaves never expires",
+        "cache/scripts/repair.lua",
+        "ARGV[at + 1], 'EX', ttl",
+        "ARGV[at + 1]",
         _REPAIRS,
     ),
     Mutant(

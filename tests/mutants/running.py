@@ -19,7 +19,10 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = ROOT / "src/ddb_cache_sync"
 _OPTIONS: Final = ("-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no", "--hypothesis-seed=1")
-_MOST_SECONDS: Final = 300
+_MOST_SECONDS: Final = 600
+
+FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py.*?)(?: - .*)?$", re.MULTILINE)
+"""What pytest says of a test that failed."""
 
 
 class Verdict(NamedTuple):
@@ -57,10 +60,10 @@ class Copy:
         started = time.monotonic()
         self._write(path, source)
         try:
-            status, shown = self.run([*options, *tests])
+            status, shown = self.run(["-x", *options, *tests])
         finally:
             self._write(path, (PACKAGE / path).read_text("utf-8"))
-        found = re.search(r"^(?:FAILED|ERROR) (\S+?\.py.*?)(?: - .*)?$", shown, re.MULTILINE)
+        found = FAILED.search(shown)
         if status in (0, 5):
             by = ""
         elif status is None:
@@ -74,7 +77,7 @@ class Copy:
     ) -> tuple[int | None, str]:
         """Run tests; pytest's exit code, None where they had to be stopped, and what it showed."""
         self._arguments.write_text("\n".join(arguments), "utf-8")  # there may be more than a command line takes
-        command = [sys.executable, "-m", "pytest", *_OPTIONS, "-x", f"@{self._arguments}"]
+        command = [sys.executable, "-m", "pytest", *_OPTIONS, f"@{self._arguments}"]
         places = {"PYTHONPATH": str(self._sources), "PYTHONPYCACHEPREFIX": str(self._bytecode)}
         with subprocess.Popen(
             command,
