@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 import time
@@ -200,6 +201,18 @@ def test_a_folder_that_can_not_be_written_refuses(tmp_path: Path) -> None:
     report = Replicator(MemoryCache(), quarantine=FolderQuarantine(tmp_path)).apply([poison(1)])
     assert "can't be written" in report.failures[0].reason
     assert [path.name for path in tmp_path.iterdir()] == ["T"]
+
+
+def test_a_folder_on_a_full_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not safe there was not accepted; half a file is not left either."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ddb_cache_sync.sync.quarantine.os.fsync", full)
+    report = Replicator(MemoryCache(), quarantine=FolderQuarantine(tmp_path)).apply([poison(1)])
+    assert "can't be written: No space left on device" in report.failures[0].reason
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_quarantine_that_hangs_is_left_behind_at_the_deadline() -> None:

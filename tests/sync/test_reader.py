@@ -370,6 +370,24 @@ def test_a_cache_that_refuses_us_is_an_error() -> None:
         World(cache=Refusing()).reader().get("1")
 
 
+def test_what_the_cache_refuses_to_lend_is_read_from_the_table() -> None:
+    """Of several keys that one alone, and nothing is stored under it."""
+
+    class Refusing(MemoryCache):
+        def claim(self, claims: Sequence[Claim], deadline: float | None = None) -> Sequence[Any]:
+            granted = super().claim(claims, deadline)
+            return [
+                CacheError("NOPERM") if each.key == "users:1" else answer
+                for each, answer in zip(claims, granted, strict=True)
+            ]
+
+    world = World(cache=Refusing())
+    for identity in ("1", "2"):
+        world.table.put({"id": identity})
+    assert world.reader().get_many(["1", "2"]) == [{"id": "1"}, {"id": "2"}]
+    assert [*world.cache.values] == ["users:2"]
+
+
 def test_many_threads_that_miss_one_key_make_one_read(world: World) -> None:
     """The others get what it has read, each an object of its own."""
     world.table.put({"id": "1"})
