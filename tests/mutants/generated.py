@@ -14,6 +14,8 @@ from tests.mutants.running import PACKAGE, Copy, Verdict
 FOLDERS: Final = ("core", "sync")
 _FIRST: Final = 25
 """How many tests are run before the others are even collected."""
+_MOST: Final = 150
+"""How many are run at the most, the most specific ones."""
 _TEST_SECONDS: Final = 60
 """After which a test counts as failed: the mutant runs for ever."""
 
@@ -41,7 +43,7 @@ class Generated(NamedTuple):
         source = self.edit.made(_source(self.path))
         tests = covering.of(self.path, self.edit.line, in_function=self.edit.in_function)
         verdict = Verdict(False, "", 0.0)
-        for some in (tests[:_FIRST], tests[_FIRST:]):
+        for some in (tests[:_FIRST], tests[_FIRST:_MOST]):
             if some and not verdict.killed:
                 before = verdict.seconds
                 verdict = copy.judge(self.path, source, some, f"--timeout={_TEST_SECONDS}")
