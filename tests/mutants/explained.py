@@ -6,7 +6,33 @@ from typing import Final
 
 from tests.mutants.generated import Generated
 
-EXPLAINED: Final[dict[tuple[str, str, str], str]] = {}
+EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
+    (
+        "core/diagnosis/mapping_checks.py",
+        "if 0 <= found < SHORTEST_OUTAGE_SECONDS:",
+        "if 1 <= found < SHORTEST_OUTAGE_SECONDS:",
+    ): "Lambda knows no maximum age of 0 s: it is -1, or at least 60",
+    (
+        "core/route_checks.py",
+        "return one.keys.apart_from(other.keys)",
+        "return None",
+    ): "routes are only taken to meet that never do, and looking twice for one key finds none",
+    (
+        "core/templates.py",
+        "return range(0)",
+        "return range(-1)",
+    ): "both are empty",
+    (
+        "core/validation.py",
+        "found = error.errors(include_url=False, include_context=False, include_input=False)",
+        "found = error.errors(include_url=False, include_context=False, include_input=True)",
+    ): "the input would be among what is found, and nothing reads it there",
+    (
+        "sync/batch.py",
+        "if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:",
+        "if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 2:",
+    ): "the clock is looked at as often, one key earlier",
+}
 """By file, and the line before and after."""
 
 

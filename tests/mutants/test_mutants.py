@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tests.mutants.generated import population, sample
 from tests.mutants.hand_made import HAND_MADE
 from tests.mutants.mutant import Mutant
 from tests.mutants.operators import edits
-from tests.mutants.running import PACKAGE, ROOT
+from tests.mutants.running import PACKAGE, ROOT, Copy, Verdict
 
 
 @pytest.mark.parametrize("mutant", HAND_MADE, ids=lambda mutant: mutant.name)
@@ -91,28 +93,27 @@ def test_they_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+def test_one_that_no_test_notices_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By name, and by the exit code."""
+    verdicts = iter([Verdict(True, "tests/a.py::test_b", 1.0), Verdict(False, "", 2.0)])
+    monkeypatch.setattr(Copy, "judge", lambda *_: next(verdicts))
+    monkeypatch.setattr(Copy, "run", lambda *_: (0, ""))
+    assert main(["--only", "zeros count"]) == 0
+    assert capsys.readouterr().out.startswith(
+        "core/versions.py: leading zeros count\n    killed by tests/a.py::test_b (1.0 s)\n1 mutants: 1 killed"
+    )
+    assert main(["--only", "zeros count"]) == 1
+    assert "    SURVIVED (2.0 s)" in capsys.readouterr().out
+
+
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_some_are_killed(tmp_path: Path) -> None:
-    """Those of the core script."""
+    """Those of the guard; all of them: `python -m tests.mutants`."""
     written = tmp_path / "mutants.json"
-    assert main(["--only", "guard", "--json", str(written)]) == 0
+    command = [sys.executable, "-m", "tests.mutants", "--only", "guard", "--json", str(written)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
     found = json.loads(written.read_text("utf-8"))["mutants"]
     assert len(found) > 8
     assert all(mutant["killed"] and "::test_" in mutant["by"] for mutant in found)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(300)
-def test_one_that_no_test_notices_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """By name, and by the exit code."""
-    harmless = Mutant(
-        "a comment",
-        "core/versions.py",
-        "\nfrom typing",
-        "\n# A comment.\nfrom typing",
-        ("tests/core/test_versions.py",),
-    )
-    monkeypatch.setattr("tests.mutants.__main__.HAND_MADE", [harmless])
-    assert main([]) == 1
-    assert "core/versions.py: a comment\n    SURVIVED" in capsys.readouterr().out

@@ -124,6 +124,15 @@ def test_young_records_are_applied_behind_the_guard(world: World) -> None:
     assert (report.read_again, report.complete) == (0, True)
 
 
+def test_progress_is_told_by_entries(world: World) -> None:
+    """One by one."""
+    for identity in "123":
+        world.give_up(world.put(identity), world.put(identity, more=1))
+    told: list[int] = []
+    world.prepared().run(told.append)
+    assert told == [1, 1, 1]
+
+
 def test_running_it_twice_changes_nothing(world: World) -> None:
     """Neither values nor guards: of young records, and of old ones."""
     world.give_up(world.put("1", name="young"), world.put("2", age=30 * DAY))

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sync.tables import TableClient
 
-from ddb_cache_sync import CacheError, Compressed, Image, JsonEncoding, KeyTemplate, LookupKey, Projection, Replicator, Version
+from ddb_cache_sync import (
+    CacheError,
+    Compressed,
+    Image,
+    JsonEncoding,
+    KeyTemplate,
+    LookupKey,
+    Projection,
+    Replicator,
+    Version,
+)
 from ddb_cache_sync.core.comparison import Drift
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.sync.repair import repair
