@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -77,7 +78,7 @@ def _lines() -> dict[str, dict[int, list[str]]]:
         if status not in (0, 1) or len(failed) >= 20:
             raise RuntimeError(f"tests fail without any mutant:\n{shown}")
         for test in failed:  # on a machine that is too busy, say
-            print(f"fails without any mutant, so it is left out: {test}")
+            sys.stderr.write(f"fails without any mutant, so it is left out: {test}\n")
         data = coverage.CoverageData(str(file))
         data.read()
         package = Path(folder) / "src" / PACKAGE.name

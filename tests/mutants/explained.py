@@ -32,6 +32,16 @@ EXPLAINED: Final[dict[tuple[str, str, str], str]] = {
         "if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:",
         "if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 2:",
     ): "the clock is looked at as often, one key earlier",
+    (
+        "sync/suspects.py",
+        'return int(self._read("SELECT count(*) FROM seen")[0][0])',
+        'return int(self._read("SELECT count(*) FROM seen")[0][-1])',
+    ): "the row has one column",
+    (
+        "sync/verification.py",
+        "for (upsert, claim), words in zip(claims, said, strict=True):",
+        "for (upsert, claim), words in zip(claims, said, strict=False):",
+    ): "a cache answers for each guard: that is its contract",
 }
 """By file, and the line before and after."""
 

@@ -162,10 +162,10 @@ IN_CORE: Final = (
         ("tests/core/encodings",),
     ),
     Mutant(
-        "what a transform leaves out stays",
+        "what a transform leaves out is written",
         "core/projection.py",
-        "left_out=left_out or (item is not None and value is None),",
-        "left_out=left_out or (item is not None and value is None), only_cached=left_out,",
+        "value = None if item is None else self._encoded(item)",
+        "value = self._encoded(change.item if item is None else item)",
         ("tests/core/test_projection.py", "tests/core/test_transforms.py"),
     ),
 )

@@ -116,7 +116,7 @@ class Copy:
             sys.path.insert(0, str(self._sources))
             sys.pycache_prefix = str(self._bytecode)
             status = int(pytest.main(arguments))
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it is, no fork may go on as its parent
             traceback.print_exc(file=sys.__stderr__)
         finally:
             sys.stdout.flush()

@@ -24,7 +24,7 @@ def test_each_can_still_be_made(mutant: Mutant) -> None:
     """Its text is in its file, once, and the tests that it names are there."""
     source = mutant.put_into((PACKAGE / mutant.path).read_text("utf-8"))
     if mutant.path.endswith(".py"):
-        ast.parse(source)
+        compile(source, mutant.path, "exec")
     files = [ROOT / test.partition("::")[0] for test in mutant.tests if test.startswith("tests/")]
     assert files
     assert all(file.exists() for file in files)
