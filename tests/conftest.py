@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Make `xdist_group` group: pytest-xdist 3.8 names the group in an attribute that pytest 9.2 no longer reads.
+
+    Without it each worker starts a cluster of its own, and what a file's tests share is made once a worker.
+    """
+    for item in items:
+        grouped = getattr(item, "_nodeid", item.nodeid)
+        if grouped != item.nodeid:
+            item._id = type(item.id).parse(grouped)
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """Give the URL of a Valkey server. It may hold another test's keys; `redis_client` empties it."""

@@ -130,6 +130,7 @@ def test_lookup_keys_are_named_with_what_they_hold(tmp_path: Path) -> None:
         ("a = 1\nredis_url = rediss://SECRET", r"is not TOML \(line 2, column 13\)"),
         ("a = 1\na = 2\n", r"is not TOML \(line 2, column "),
         ("a = ", r"is not TOML \(at its end\)"),
+        ("\r", r"is not TOML \(line 1, column 1\)"),
         ("a = " + "[" * 5000, "is not TOML"),
         ("guard_ttl_seconds = " + "9" * 5000, "is not TOML"),
         ("guard_ttl_seconds = " + "9" * 400, ": guard_ttl_seconds: Input should be less than or equal to "),

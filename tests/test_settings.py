@@ -131,7 +131,9 @@ def test_an_encoding_that_there_is_not_is_refused_when_settings_are_read(text: s
         ("REDIS_URL", "http://user:SECRET@host", "the scheme 'http'"),
         ("REDIS_URL", "rediss://user:SECRET@host:port", "the cache's URL can't be read"),
         ("KEY_TEMPLATE", "users", "names no attribute"),
+        ("KEY_TEMPLATE", "users:{id}\udcff", "not valid Unicode"),
         ("GUARD_PREFIX", "{v}", "guard prefix"),
+        ("GUARD_PREFIX", "v\udcff", "guard prefix that is no valid Unicode"),
         ("STREAM_LABEL", "yesterday", "stream_label: not a stream label"),
     ],
 )

@@ -150,7 +150,7 @@ def router(
     """
     made = []
     for place, each in enumerate(routes):
-        said = each.model_dump_json()
+        said = repr(each)  # no JSON: what the environment holds may be no UTF-8
         try:
             if said not in known:
                 known[said] = each.route(guard_prefix)
@@ -169,7 +169,7 @@ def toml_table(path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - for those who have such a file
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # as text a lone CR would end a line
     except OSError as error:
         raise ConfigurationError(f"can't read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

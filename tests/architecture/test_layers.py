@@ -1,8 +1,6 @@
 """The ladder of imports, and what the package costs to import.
 
 `errors < core < cache | table < sync < config < settings < aws_lambda | observability |
-simulator | local | testing < cli`
-`errors < core < cache | table < sync < settings < aws_lambda | observability |
 simulator | estimate | local | testing < cli`
 """
 
@@ -29,8 +27,6 @@ LADDER = [
     {"sync"},
     {"config"},
     {"settings", "config_schema"},
-    {"aws_lambda", "observability", "simulator", "local", "testing"},
-    {"settings"},
     {"aws_lambda", "observability", "simulator", "estimate", "local", "testing"},
     {PACKAGE},  # the public surface
     {"cli"},

@@ -87,6 +87,7 @@ def test_json_is_one_object_on_stdout(cli: Cli, redis_client: redis.Redis, redis
         "failed": 0,
         "failures": [],
         "notices": [],
+        "quarantined": [],
         "ttl_removals": 0,
         "lag_seconds": None,
         "duration_seconds": None,

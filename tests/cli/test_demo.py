@@ -106,6 +106,7 @@ def test_a_demo_that_is_kept_goes_on_until_ctrl_c(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_demo_that_is_kept_prints_what_to_export(tmp_path: Path) -> None:
     """The lines can be pasted into a shell."""
     with Program(COMMAND, "demo", "--changes", "5", "--keep", temporary=tmp_path) as demo:

@@ -167,6 +167,7 @@ def test_no_interleaving_of_a_backfill_and_changes_leaves_anything_stale(router:
     check()
 
 
+@pytest.mark.long
 def test_without_the_guard_some_interleaving_leaves_something_stale() -> None:
     """So the check is able to fail."""
 

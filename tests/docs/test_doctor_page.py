@@ -49,6 +49,7 @@ def test_the_actions_are_those_of_the_code() -> None:
     assert [code_span(action) for action, _, _ in rows(PAGE, "action")] == [*ACTIONS]
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_the_example_shows_what_the_doctor_says(redis_client: redis.Redis, redis_url: str) -> None:
     """Of an event source mapping like that."""
@@ -65,6 +66,7 @@ def test_the_example_shows_what_the_doctor_says(redis_client: redis.Redis, redis
     assert (run.returncode, run.stdout, run.stderr) == (1, shown, "")
 
 
+@pytest.mark.long
 def test_what_is_decoded_on_the_page_can_be_decoded() -> None:
     """A file and an item on stdin."""
     run = shell("run: decode")
@@ -73,6 +75,7 @@ def test_what_is_decoded_on_the_page_can_be_decoded() -> None:
     assert '"balance": 1.50' in run.stdout
 
 
+@pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.skipif(shutil.which("redis-cli") is None, reason="the guide uses redis-cli")
 def test_stored_values_are_read_by_redis_cli(redis_client: redis.Redis, redis_url: str, tmp_path: Path) -> None:

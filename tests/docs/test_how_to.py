@@ -17,6 +17,7 @@ HOW_TO = ROOT / "docs" / "how-to"
 EVENT = ROOT / "examples" / "event.json"
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_the_tests_of_the_testing_guide_pass(tmp_path: Path) -> None:
     """Its blocks, put into one file, are run by pytest as a user would."""

@@ -44,6 +44,7 @@ def test_the_quarantine_of_the_page_works(tmp_path: Path, monkeypatch: pytest.Mo
     assert kept.name.startswith("2-")
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_the_commands_and_the_function_of_the_page_run(
     dynamodb: EmbeddedDynamoDB, redis_client: redis.Redis, redis_url: str

@@ -16,6 +16,7 @@ from tests.docs.markdown import ROOT, blocks
 PAGE = ROOT / "docs" / "tutorial.md"
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     """Its files are saved, its commands typed in order, and their output compared with the page's."""

@@ -46,6 +46,7 @@ def run(name: str, folder: Path, settings: dict[str, str], shell: str = "-euc") 
     return subprocess.run(["bash", shell, code], cwd=folder, env=environment, check=False).returncode
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_the_commands_of_the_page_run(redis_client: redis.Redis, settings: dict[str, str], tmp_path: Path) -> None:
     """Drift is found, then repaired, and the key agrees afterwards."""

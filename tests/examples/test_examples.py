@@ -39,6 +39,7 @@ def imported(path: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_the_handler_runs_on_this_machine(tmp_path: Path) -> None:
     """Every item of the demo's table is afterwards under `copy:<id>` too, the same as under the demo's own key."""
@@ -180,6 +181,7 @@ def test_the_configuration_file_is_right_and_routes() -> None:
     assert cache.values == {"order:u1:1745415436": b'{"createdAt":1745415436,"status":"open","userId":"u1"}'}
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_the_reader_fills_what_it_misses(redis_client: redis.Redis, redis_url: str, dynamodb: EmbeddedDynamoDB) -> None:
     """Run as a program; the second time from the cache."""
@@ -246,6 +248,7 @@ def test_what_has_expired_is_gone_and_what_is_odd_is_logged(
     assert "record 2: expires_at: a time to live past the year 3000" in caplog.text
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_a_deployment_is_stopped_where_changes_would_be_lost(
     dynamodb: EmbeddedDynamoDB, redis_client: redis.Redis, redis_url: str

@@ -92,7 +92,7 @@ def test_a_socket_that_the_server_closed_is_healed_unnoticed(redis_url: str, red
     with connect(redis_url) as client:
         cache = cache_over(client, waits)
         cache.apply(writes(3, 1))
-        assert redis_client.client_kill_filter(_type="normal", skipme=True) == 1
+        assert redis_client.client_kill_filter(_type="normal", skipme=True) >= 1  # another test's may still be there
         redis_client.config_resetstat()
         assert cache.apply(writes(3, 2)) == [Outcome.APPLIED] * 3
     assert waits.bounds == []

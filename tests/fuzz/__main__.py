@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.fuzz.targets import TARGETS
-from tests.soak.figures import client_mb
+from tests.soak.memory import client_mb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -49,7 +49,7 @@ def config(r: random.Random) -> None:
     except ConfigurationError as error:
         assert str(error)
         return
-    tomllib.loads(content.decode())  # what was taken is TOML
+    tomllib.loads(content.decode("utf-8-sig"))  # what was taken is TOML
 
 
 def toml(r: random.Random) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 
 class Kind(StrEnum):
@@ -94,6 +94,10 @@ class Kind(StrEnum):
         "failover with loss",
         "A replica that had fallen behind took over by force: writes were missing afterwards.",
     )
+
+
+BY_PIECE: Final = frozenset({Kind.READ_AGAIN, Kind.GUARD_EXPIRY, Kind.BACKFILL_RACE})
+"""Those counted in records, guards or items: thousands at a time."""
 
 
 class Counts:

@@ -106,8 +106,9 @@ class Pipeline:
 
         Args:
             number: The round's.
-            after: The round. A failover can have taken what it wrote to its slots: changes made since the round began,
-                and what a backfill wrote. None: nothing can be missing.
+            after: The round. A failover can have taken what was written to its slots until then: changes made since
+                the round began, and what a backfill wrote. Whatever changed afterwards has to be right. None: nothing
+                can be missing.
 
         Raises:
             DivergentError: A key is wrong that no failover took.
@@ -115,18 +116,16 @@ class Pipeline:
         checker, items = self.rig.checker, self.rig.items
         wrong = checker.divergent()
         self.outcome.compared += items.count
-        taken: set[int] = set()
-        if after is not None and after.lost:
-            filled = {*after.filled}
-            taken = {
-                key
-                for key in wrong
-                if checker.slots[key] in after.lost and (key in filled or items.changed_since(key, after.begun_at))
-            }
-        if beyond := [key for key in wrong if key not in taken]:
+        if beyond := [key for key in wrong if after is None or not self._may_be_lost(key, after)]:
             raise DivergentError(self._described(number, beyond))
         if after is not None and after.lost:
             self._heal(number, wrong)
+
+    def _may_be_lost(self, key: int, after: Round) -> bool:
+        over = after.lost.get(self.rig.checker.slots[key])
+        if over is None or self.rig.items.changed_since(key, over):
+            return False
+        return key in after.filled or self.rig.items.changed_since(key, after.begun_at)
 
     def _heal(self, number: int, wrong: Sequence[int]) -> None:
         """Let verify find these keys, and repair put them right."""

@@ -50,7 +50,7 @@ class Round:
         delivery: What the streams' records went through.
         mappings: The event source mappings.
         begun_at: The table's last change before it; all up to there had been applied, and compared.
-        lost: The slots in which failovers may have taken writes.
+        lost: The slots in which failovers may have taken writes, each with the table's last change when that was over.
         filled: The keys that a backfill wrote.
     """
 
@@ -58,7 +58,7 @@ class Round:
         self, rig: Rig, seed: str, plan: Plan, stream_number: Callable[[], int], before: Delivery | None
     ) -> None:
         self.mappings: list[EventSourceMapping] = []
-        self.lost: frozenset[int] = frozenset()
+        self.lost: dict[int, int] = {}
         self.filled: Sequence[int] = ()
         self._rig = rig
         self._seed = seed
@@ -183,7 +183,8 @@ class Round:
         for place, kind in enumerate(kinds, 1):
             self._until(place / (len(kinds) + 1))
             rig.servers.settle()
-            self.lost |= FAULTS[kind](rig.servers, rig.counts, random.Random(f"{self._seed}:{place}")) or frozenset()
+            slots = FAULTS[kind](rig.servers, rig.counts, random.Random(f"{self._seed}:{place}"))
+            self.lost |= dict.fromkeys(slots or (), rig.items.changes)
         self._until(1)
         self._wait(lambda: all(rig.counts[kind] for kind in self._plan.each))
 

@@ -7,6 +7,8 @@ servers allow (see `rounds`). Longer runs: `python -m tests.soak`.
 import os
 import random
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.pipeline_faults.delivery import DELIVERED, PROXIED
@@ -84,6 +86,23 @@ def test_a_wrong_key_would_have_been_noticed(pipeline: Pipeline, spoil: str) -> 
         server.delete(cache_key(key))
         if isinstance(before, bytes):
             server.set(cache_key(key), before)
+
+
+def test_only_what_was_written_before_a_failover_may_be_lost_to_it(pipeline: Pipeline) -> None:
+    """What changed afterwards has to be right; what changed before is found and healed."""
+    items, checker, servers = pipeline.rig.items, pipeline.rig.checker, pipeline.rig.servers
+    key = next(key for key in range(items.count) if items.value(key) is not None and items.changed_since(key, 1))
+    slot = checker.slots[key]
+    servers.client(servers.owners()[slot]).delete(cache_key(key))
+    over_before: Any = SimpleNamespace(lost={slot: 1}, begun_at=1, filled=[key])
+    with pytest.raises(DivergentError, match=cache_key(key)):
+        pipeline.compare(1, over_before)
+    elsewhere: Any = SimpleNamespace(lost={(slot + 1) % 16_384: items.changes}, begun_at=1, filled=[key])
+    with pytest.raises(DivergentError, match=cache_key(key)):
+        pipeline.compare(1, elsewhere)
+    over_now: Any = SimpleNamespace(lost={slot: items.changes}, begun_at=1, filled=())
+    pipeline.compare(1, over_now)
+    assert checker.divergent() == []
 
 
 def test_a_seed_draws_the_same_rounds_again() -> None:

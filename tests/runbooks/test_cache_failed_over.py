@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import redis
     from tests.runbooks.conftest import Pipeline
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("failover")]
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.xdist_group("failover")]
 
 ITEMS = 24
 DEAD_SLOTS = range(16_384 // 3)  # those of the first of three primaries

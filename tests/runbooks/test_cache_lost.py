@@ -14,7 +14,7 @@ from ddb_cache_sync.local.embedded import embedded_valkey
 if TYPE_CHECKING:
     from tests.runbooks.conftest import Pipeline, Table
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 PAGE = "cache-lost.md"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import redis
     from tests.runbooks.conftest import Pipeline
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 
 def shown(client: redis.Redis, number: int) -> tuple[bytes | None, bytes | None]:

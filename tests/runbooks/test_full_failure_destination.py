@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ddb_cache_sync.local.failure_destination import FailureDestination
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 FOREVER = 10**9
 

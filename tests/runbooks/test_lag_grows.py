@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import redis
     from tests.runbooks.conftest import Pipeline
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 CHANGES = 60
 CHANGES_AN_INVOCATION = 6

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.runbooks.conftest import Pipeline
     from tests.runbooks.destinations import Destinations
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 USERS = '[[routes]]\nattribute = { value = "user" }\nkey_template = "users:{id}"\n'
 ADMINS = '[[routes]]\nattribute = { value = "admin" }\nkey_template = "admins:{id}"\n'

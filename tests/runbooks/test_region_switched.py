@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import redis
     from tests.runbooks.conftest import Pipeline
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 LOST, HERE = "us-east-1", "eu-west-1"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import redis
     from tests.runbooks.conftest import Pipeline
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 GAP = {"1": "changed", "2": "changed", "3": "removed", "4": "removed", "5": "made", "7": "changed"}
 GUARDS_THAT_LIVE = {"2", "4"}

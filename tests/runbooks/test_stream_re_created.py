@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import redis
     from tests.runbooks.conftest import Pipeline
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 
 def test_what_changed_without_a_stream_is_found_and_repaired(

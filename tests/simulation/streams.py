@@ -57,7 +57,7 @@ class Stream:
 
     @property
     def settled(self) -> bool:
-        """Whether it can be switched off: no two of a table are made within a second, so each has a label of its own."""
+        """Whether it can be switched off: each of a table lives a second at least, for a label of its own."""
         return self.enabled and self._world.now >= self._created_at + 1.0
 
     def add(self, key: Mapping[str, Any], place: float, wire: dict[str, Any] | None, old: dict[str, Any] | None) -> str:

@@ -6,7 +6,6 @@ Exit code 0: no key diverged; 1: one did, or the run broke off.
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import platform
@@ -23,7 +22,8 @@ from tests.pipeline_faults.pipeline import Pipeline
 from tests.pipeline_faults.plans import drawn_plan
 from tests.pipeline_faults.rig import DivergentError
 from tests.pipeline_faults.servers import CONFIG
-from tests.soak.figures import Figures, Sample, added, client_mb
+from tests.soak.figures import Figures, Sample, added
+from tests.soak.memory import client_mb, prepare, tidied
 from tests.soak.plot import svg
 
 from ddb_cache_sync.local.embedded import embedded_cluster
@@ -83,13 +83,14 @@ class Recorder:
         """Take a sample, and write."""
         self.count()
         now = self.figures
-        faults = sum(now.faults.values())
         memory = round(client_mb(), 1), round(self._pipeline.rig.servers.memory_mb(), 1)
-        now.samples.append(Sample(now.seconds, now.applies, now.changes, faults, *memory))
+        now.samples.append(Sample(now.seconds, now.applies, now.changes, now.struck, *memory))
         if self._path is not None:
             now.write(self._path)
         text = f"{now.seconds / 60:.1f} min, {now.rounds} rounds, {now.applies:,} applies ({now.rate:,.0f}/s), "
-        print(text + f"{faults:,} faults, {now.lost} lost and healed, {memory[0]:.0f} MB", file=sys.stderr, flush=True)
+        print(
+            text + f"{now.struck:,} faults, {now.lost} lost and healed, {memory[0]:.0f} MB", file=sys.stderr, flush=True
+        )
 
     def _run(self) -> None:
         while not self._stop.wait(_SAMPLE_SECONDS):
@@ -121,7 +122,7 @@ def soak(cluster: EmbeddedCluster, figures: Figures, *, minutes: float, applies:
             pipeline.run(number, drawn_plan(figures.seed, number, figures.records_per_round))
             figures.rounds = number
             recorder.count()
-            gc.collect()
+            figures.held.append(tidied())
         figures.complete = True
     except DivergentError as error:
         figures.divergent += 1
@@ -173,6 +174,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)  # retries by the thousand
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1_000)  # events are trees of small objects; what has a cycle goes after each round
+    prepare()
     sys.exit(main())

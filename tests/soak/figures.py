@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from tests.pipeline_faults.kinds import BY_PIECE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,9 +56,16 @@ class Figures:
     lost: int = 0
     """Keys that failovers took, each found by verify and healed by repair."""
     faults: dict[str, int] = field(default_factory=dict)
+    held: list[int] = field(default_factory=list)
+    """How many objects the client's Python held after each round."""
     samples: list[Sample] = field(default_factory=list)
     machine: dict[str, str] = field(default_factory=dict)
     complete: bool = False
+
+    @property
+    def struck(self) -> int:
+        """How often faults struck, those left out that are counted in pieces."""
+        return sum(count for name, count in self.faults.items() if name not in BY_PIECE)
 
     @property
     def rate(self) -> float:
@@ -84,9 +92,3 @@ def added(before: dict[str, int], since: dict[str, int]) -> dict[str, int]:
     total = Counter(before)
     total.update(since)
     return {name: total[name] for name in names}
-
-
-def client_mb() -> float:
-    """The resident memory of this process."""
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - no path of ours
-        return int(statm.read().split()[1]) * resource.getpagesize() / 2**20

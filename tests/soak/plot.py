@@ -47,7 +47,7 @@ def svg(figures: Figures) -> str:
             24,
             60,
             f"{figures.seconds / 60:,.0f} minutes, {figures.rounds:,} rounds, {figures.keys:,} keys, "
-            f"{sum(figures.faults.values()):,} faults of {len(names)} kinds, seed {figures.seed}; six nodes.",
+            f"{figures.struck:,} faults of {len(names)} kinds, seed {figures.seed}; six nodes.",
             size=13,
         ),
     ]

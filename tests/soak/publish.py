@@ -33,17 +33,20 @@ def soak_text(figures: Figures) -> str:
     end = "**keys diverged**" if figures.divergent else "no key was wrong that no failover took"
     memory = [sample.client_mb for sample in figures.samples[1:]] or [0.0]
     servers = [sample.servers_mb for sample in figures.samples[1:]] or [0.0]
+    held = figures.held[1:] or [0]
     first = (
         f"The last long run began on {figures.started} and took {figures.seconds / 3600:.1f} hours: "
         f"**{figures.applies:,} guarded applies**, {figures.changes:,} changes of {figures.keys:,} items, "
         f"{figures.invocations:,} invocations ({figures.failed_invocations:,} of them failed), {figures.rounds:,} "
-        f"rounds, {sum(figures.faults.values()):,} faults; {end}. Failovers took {figures.lost:,} writes: verify found "
-        "each of them, and repair healed it."
+        f"rounds, {figures.struck:,} faults (what the table counts in guards, items or records left out); {end}. "
+        f"Failovers took {figures.lost:,} writes: verify found each of them, and repair healed it."
     )
     second = (
         f"It made {figures.rate:,.0f} applies a second on {figures.machine.get('cores', '?')} cores, which six "
         f"servers, the client and other programs shared. The client's memory was between {min(memory):,.0f} and "
-        f"{max(memory):,.0f} MB, that of all servers between {min(servers):,.0f} and {max(servers):,.0f} MB. Seed "
+        f"{max(memory):,.0f} MB, that of all servers between {min(servers):,.0f} and {max(servers):,.0f} MB. After "
+        f"the second round the client held {held[0] / 1000:,.0f} thousand objects, after half of them "
+        f"{held[len(held) // 2] / 1000:,.0f} thousand, after the last {held[-1] / 1000:,.0f} thousand. Seed "
         f"`{figures.seed}`."
     )
     return f"{_wrapped(first)}\n\n{_wrapped(second)}"

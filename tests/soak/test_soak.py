@@ -32,6 +32,11 @@ def test_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["f.json"]
 
 
+def test_faults_counted_in_pieces_do_not_swell_the_number() -> None:
+    """A guard each, or an item each, says nothing of how often something struck."""
+    assert figures().struck == 2 * len(Kind) - 2 * 3
+
+
 def test_the_plot_shows_rate_and_verdict() -> None:
     """As XML, whatever a run came to."""
     for each in (figures(), figures(samples=[], faults={}), figures(divergent=1)):
@@ -77,6 +82,7 @@ def test_a_run_goes_on_where_it_was_cut_and_fails_once_a_key_diverges(
         program.soak(cluster, now, minutes=1, applies=now.applies + 1, path=path)
         assert (now.rounds, now.divergent, now.complete) == (part, 0, True)
         assert now.changes >= 300 * part
+        assert len(now.held) == part
         cluster_client.flushall(target_nodes=redis.RedisCluster.PRIMARIES)
         now = Figures.read(path)
 

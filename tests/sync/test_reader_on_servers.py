@@ -74,6 +74,7 @@ def read_in_process(results: Any, *arguments: Any) -> None:
     results.put(read_in_threads(*arguments))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_fifty_threads_of_two_processes_that_miss_one_key_make_one_read(
     redis_client: redis.Redis, redis_url: str, dynamodb: EmbeddedDynamoDB, monkeypatch: pytest.MonkeyPatch

@@ -137,6 +137,7 @@ def plant(cache: Any, chance: random.Random) -> dict[str, Drift]:
     return planted
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_under_load_what_was_planted_is_found_and_nothing_else(url: str, dynamodb: EmbeddedDynamoDB) -> None:
     """And repaired, after which nothing is left."""

@@ -55,8 +55,12 @@ def check_guard_prefix(prefix: str) -> str:
     """Check a guard prefix.
 
     Raises:
-        ConfigurationError: Empty, or with braces.
+        ConfigurationError: Empty, with braces, or no valid Unicode.
     """
+    try:
+        prefix.encode()  # what comes from the environment may be none
+    except UnicodeEncodeError:
+        raise ConfigurationError("a guard prefix that is no valid Unicode", hint="Take one such as '~v:'.") from None
     if not prefix or "{" in prefix or "}" in prefix:
         raise ConfigurationError("a guard prefix that is empty or has braces", hint="Take one such as '~v:'.")
     return prefix
