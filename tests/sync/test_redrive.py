@@ -128,6 +128,15 @@ def test_young_records_are_applied_behind_the_guard(world: World) -> None:
     assert (report.read_again, report.complete) == (0, True)
 
 
+def test_progress_is_told_by_entries(world: World) -> None:
+    """One by one."""
+    for identity in "123":
+        world.give_up(world.put(identity), world.put(identity, more=1))
+    told: list[int] = []
+    world.prepared().run(told.append)
+    assert told == [1, 1, 1]
+
+
 def test_running_it_twice_changes_nothing(world: World) -> None:
     """Neither values nor guards: of young records, and of old ones."""
     world.give_up(world.put("1", name="young"), world.put("2", age=30 * DAY))
@@ -256,6 +265,23 @@ def test_a_router_that_can_read_nothing_again_is_refused_before_anything_is_appl
     report = world.redrive()
     assert (report.applied, [*world.cache.values]) == (1, ["users:1"])
     assert report.failed == 1
+
+
+def test_a_guard_that_is_newer_than_the_record_stays(world: World) -> None:
+    """Else what lies between the two would win when it is delivered again."""
+    oldest, between, newest = (world.put("1", age=2 * DAY, name=name) for name in ("first", "second", "third"))
+    world.replicator.apply([newest])
+    world.give_up(oldest)
+    assert (world.redrive().failed, world.replicator.apply([between]).stale) == (0, 1)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
+
+
+def test_of_several_records_of_an_item_the_newest_is_stood_for(world: World) -> None:
+    """In whatever order they were given up."""
+    oldest, between, newest = (world.put("1", age=2 * DAY, name=name) for name in ("first", "second", "third"))
+    world.give_up(newest, oldest)
+    assert (world.redrive().repaired, world.replicator.apply([between]).stale) == (1, 1)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
 
 
 def test_a_record_from_the_future_keeps_no_change_out(world: World) -> None:
