@@ -53,19 +53,26 @@ class LookupRepairs:
         self._monotonic = monotonic
         self._apply = apply
 
-    def attempt(self, targets: Sequence[tuple[RepairTarget, Projection]]) -> Iterator[Repaired]:
-        """Repair each, once; those that moved are to be attempted again."""
+    def attempt(self, targets: Sequence[tuple[Sequence[RepairTarget], Projection]]) -> Iterator[Repaired]:
+        """Repair each, once; those that moved are to be attempted again.
+
+        Args:
+            targets: All that name the same key, and a projection that has such lookup keys; for each key.
+        """
         started = self._monotonic()
-        asked = [Asked(target.key, projection, target.item) for target, projection in targets]
-        for (target, _), sight in zip(targets, lookup_sights(self._sides, asked), strict=True):
-            drift = sight.drift
-            reason = _why_not(sight, target)
+        asked = [
+            Asked(named[0].key, projection, [each.item for each in named if each.item is not None])
+            for named, projection in targets
+        ]
+        for (named, _), sight in zip(targets, lookup_sights(self._sides, asked), strict=True):
+            key, drift = sight.asked.key, sight.drift
+            reason = _why_not(sight, named)
             if sight.fault is None and drift is None:
-                yield Repaired(target.key, RepairAction.AGREES)
+                yield Repaired(key, RepairAction.AGREES)
             elif reason is not None:
-                yield Repaired(target.key, RepairAction.REFUSED, drift, reason=reason)
+                yield Repaired(key, RepairAction.REFUSED, drift, reason=reason)
             elif self._apply and self._monotonic() - started > MOST_SECONDS:
-                yield Repaired(target.key, RepairAction.MOVED, drift)
+                yield Repaired(key, RepairAction.MOVED, drift)
             else:
                 yield self._said(sight, drift)
 
@@ -110,7 +117,7 @@ def _version(sight: LookupSight, owner: str) -> Version:
     return Version(repaired(max(said, sight.guards.get(owner, "")))) or NO_VERSION
 
 
-def _why_not(sight: LookupSight, target: RepairTarget) -> str | None:
+def _why_not(sight: LookupSight, named: Sequence[RepairTarget]) -> str | None:
     """Why it can't be repaired; None: it can."""
     if sight.fault is not None:
         return sight.fault
@@ -119,6 +126,6 @@ def _why_not(sight: LookupSight, target: RepairTarget) -> str | None:
     versions = [*sight.guards.values(), *(word.version for word in sight.words.values())]
     if any(version and not is_version(version) for version in versions):
         return "a guard of an item that it has to do with is no version"
-    if not sight.items and not sight.words and target.kind is not Drift.ORPHANED:
+    if not sight.items and not sight.words and all(each.kind is not Drift.ORPHANED for each in named):
         return "the lookup key does not tell its item: give the report of verify, which names it"
     return None

@@ -2,7 +2,7 @@
 
 Rules:
 
-1. The items that matter are those with a claim in the guard, the one that the key leads to, and the one that is named.
+1. The items that matter are those with a claim in the guard, the one that the key leads to, and those that are named.
    An item that claims the key in the table alone, and is none of these, has to be named by whoever has read the table.
 2. Words and own guards are read before the items, so that each item is at least as new as they are (`core.repairs`).
 3. Memory is bounded: a hundred items at a time, or those of one key.
@@ -38,8 +38,8 @@ class Asked(NamedTuple):
     key: str
     projection: Projection
     """One that has such lookup keys."""
-    item: Image | None
-    """The primary key of an item that claims it, or did; None: nobody is named."""
+    items: Sequence[Image] = ()
+    """The primary keys of items that claim it, or did; empty: nobody is named."""
 
 
 class LookupSight(NamedTuple):
@@ -149,8 +149,7 @@ def _items_of(
     if isinstance(found, bytes):
         own.append(found.decode(errors="replace"))  # where it holds the item's key
     told = [each[1] for each in map(sides.known.item_key, own) if each is not None]
-    if asked.item is not None:
-        told.append(ItemKey(sides.known.table, asked.item))
+    told += [ItemKey(sides.known.table, item) for item in asked.items]
     return {key_text(each): each for each in told}
 
 

@@ -29,7 +29,7 @@ from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarg
 from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, Sides, is_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -68,7 +68,7 @@ def repair(
         router: How items become cache keys and values, as the replicator has it.
         client: boto3's client of DynamoDB.
         table: The table's name.
-        targets: The keys.
+        targets: The keys. Several may name the same one: a lookup key, each with another item.
         apply: Whether to write; else it is only told what would be done.
         guard_ttl_seconds: The replicator's.
         clock: Epoch seconds; for the expiry.
@@ -104,14 +104,17 @@ class Repairs:
         self._lookups = LookupRepairs(sides, monotonic, apply=apply)
 
     def run(self, targets: Iterable[RepairTarget]) -> Iterator[Repaired]:
-        """See `repair`."""
-        page: dict[str, RepairTarget] = {}
+        """See `repair`; gives one for each key, or for each hundred that name it."""
+        page: dict[str, list[RepairTarget]] = {}
+        waiting = 0
         for target in targets:
-            page[target.key] = target
-            if len(page) == _PAGE:
-                yield from self._page([*page.values()])
-                page = {}
-        yield from self._page([*page.values()])
+            # Those of one key stay together: a lookup key is looked at with all its items, up to a page of them.
+            if waiting >= _PAGE and len(page.get(target.key, ())) % _PAGE == 0:
+                yield from self._page(page)
+                page, waiting = {}, 0
+            page.setdefault(target.key, []).append(target)
+            waiting += 1
+        yield from self._page(page)
 
     def targets_of(self, items: Sequence[tuple[Image, Sequence[Image]]]) -> Iterator[RepairTarget | RecordError]:
         """Every cache key that items may have, and every lookup key that they have, or had in these images.
@@ -142,29 +145,30 @@ class Repairs:
                 if key is not None:
                     yield RepairTarget(key, item)
 
-    def _page(self, targets: Sequence[RepairTarget]) -> Iterator[Repaired]:
-        """Repair so many keys."""
+    def _page(self, targets: Mapping[str, Sequence[RepairTarget]]) -> Iterator[Repaired]:
+        """Repair so many keys, of each of which all that name it are given."""
         done: dict[str, Repaired] = {}
         waiting: list[_Planned] = []
-        lookups: list[tuple[RepairTarget, Projection]] = []
-        for target in targets:
-            planned = self._planned(target)
-            if planned is None and (lookup := self._sides.known.lookup_of(target.key)) is not None:
-                lookups.append((target, lookup))
+        lookups: list[tuple[Sequence[RepairTarget], Projection]] = []
+        for key, named in targets.items():
+            planned = next(filter(None, map(self._planned, named)), None)
+            if planned is None and (lookup := self._sides.known.lookup_of(key)) is not None:
+                lookups.append((named, lookup))
             elif planned is None:
                 reason = "the cache key does not tell its item: give the report of verify, which names it"
-                done[target.key] = Repaired(target.key, RepairAction.REFUSED, reason=reason)
+                done[key] = Repaired(key, RepairAction.REFUSED, reason=reason)
             else:
-                waiting.append(planned)
+                change = max((each.change for each in named if each.change is not None), default=None)
+                waiting.append(planned._replace(target=planned.target._replace(change=change)))
         for _ in range(_ATTEMPTS):
             done |= {each.key: each for each in self._attempt(waiting)}
             done |= {each.key: each for each in self._lookups.attempt(lookups)}
             waiting = [each for each in waiting if done[each.target.key].action is RepairAction.MOVED]
-            lookups = [each for each in lookups if done[each[0].key].action is RepairAction.MOVED]
+            lookups = [each for each in lookups if done[each[0][0].key].action is RepairAction.MOVED]
             if not waiting and not lookups:
                 break
-        for target in targets:
-            yield done[target.key]
+        for key in targets:
+            yield done[key]
 
     def _planned(self, target: RepairTarget) -> _Planned | None:
         """Where a key belongs; None: it can't be told."""
