@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.sync.test_redrive import DAY, KEYS, World
 
-from ddb_cache_sync import LookupKey, Projection
+from ddb_cache_sync import LookupKey, Projection, Version
+from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.sync import redriving
 
 if TYPE_CHECKING:
@@ -69,3 +70,72 @@ def test_a_value_that_went_through_many_hands_leads_to_the_last(emails: Emails) 
     assert (report.read_again, report.failed) == (500, 0)
     right = {f"own-{number}": f"users:{number}".encode() for number in range(250)}
     assert emails.lookups == right | {"a": b"users:250"}
+
+
+def test_what_is_older_than_a_record_that_was_read_again_takes_no_lookup_key_away(emails: Emails) -> None:
+    """The key agreed already, so it was the item's guard alone that said what is stale; and such releases its keys."""
+    emails.apply("1", "a")
+    older = emails.put("1", email="a", name="older")
+    emails.give_up(emails.put("1", email="a", name="newest"))
+    report = emails.redrive(read_again=True)
+    assert (report.read_again, report.failed) == (1, 0)
+    for _ in range(2):
+        assert emails.replicator.apply([older]).stale == 1
+        assert emails.lookups == {"a": b"users:1"}
+        emails.redrive(read_again=True)
+
+
+def test_nor_does_it_where_the_items_own_guard_had_its_version_already(emails: Emails) -> None:
+    """And the lookup key an older one: a redrive that stopped in between, for instance."""
+    emails.apply("1", "a")
+    words = {guard: {**said} for guard, said in emails.cache.words.items()}
+    older = emails.put("1", email="a", name="older")
+    newest = emails.put("1", email="a", name="newest")
+    emails.replicator.apply([newest])
+    emails.cache.words = words
+    emails.give_up(newest)
+    assert emails.redrive(read_again=True).repaired == 0
+    assert emails.replicator.apply([older]).stale == 1
+    assert emails.lookups == {"a": b"users:1"}
+
+
+def test_nor_does_it_where_the_key_had_drifted(emails: Emails) -> None:
+    """However the change compares with the words that were found."""
+    emails.apply("1", "a")
+    older = emails.put("1", email="b", name="older")
+    emails.give_up(emails.put("1", email="b", name="newest"))
+    emails.redrive(read_again=True)
+    assert emails.replicator.apply([older]).stale == 1
+    assert emails.lookups == {"b": b"users:1"}
+
+
+def test_the_record_that_was_read_again_may_come_by_the_stream_as_well(emails: Emails) -> None:
+    """Whether its guard holds its version, or one just above; and the next change wins."""
+    emails.apply("1", "a")
+    newest = emails.put("1", email="a", name="newest")
+    emails.give_up(newest)
+    emails.redrive(read_again=True)
+    assert emails.replicator.apply([newest]).failed == 0
+    assert emails.lookups == {"a": b"users:1"}
+    emails.apply("1", "b")
+    assert emails.lookups == {"b": b"users:1"}
+
+
+def test_a_guard_that_is_no_version_is_left_to_a_person(emails: Emails) -> None:
+    """Nothing that could be said of the item's lookup keys is known to be the newest."""
+    emails.apply("1", "a")
+    emails.give_up(emails.put("1", email="a", name="newest"))
+    emails.cache.guards[guard_key("users:1")] = Version("a:b:c:d")
+    report = emails.redrive(read_again=True)
+    assert (report.failed, report.repaired, emails.lookups) == (1, 0, {"a": b"users:1"})
+
+
+def test_a_dry_run_says_no_word(emails: Emails) -> None:
+    """Nor does it count one."""
+    emails.apply("1", "a")
+    emails.give_up(emails.put("1", email="a", name="newest"))
+    words = {guard: {**said} for guard, said in emails.cache.words.items()}
+    assert emails.redrive(read_again=True, dry_run=True).repaired == 1  # the item's own key
+    assert emails.cache.words == words
+    assert emails.redrive(read_again=True).repaired == 1
+    assert emails.cache.words != words
