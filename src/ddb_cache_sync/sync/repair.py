@@ -9,7 +9,8 @@ Rules:
 4. In the modes `invalidate` and `refresh` a key that may be missing is not filled; a stale one is put right.
 5. Where a repair stands for a change, its guard is left with that change's version at least, also if the key agrees:
    else an older change that comes late would find an older guard, and win for good.
-6. Lookup keys have rules of their own: `lookup_repair`.
+6. Lookup keys have rules of their own: `lookup_repair`. An item whose guard is moved says its claims first, with the
+   version that the guard is left with: whatever is stale from then on releases them, with a version below that.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.changes import ItemKey, Remove, Upsert
 from ddb_cache_sync.core.expectations import NO_VERSION, Expected, Known, expected_at
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.lookup_checks import claims_beside
 from ddb_cache_sync.core.outcomes import APPLIED
 from ddb_cache_sync.core.repairs import Repair
+from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError, CacheSyncError, RecordError
 from ddb_cache_sync.sync.lookup_repair import MOST_SECONDS, LookupRepairs
 from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarget
@@ -33,11 +36,12 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from ddb_cache_sync.cache.contract import WriteResult
     from ddb_cache_sync.cache.filling import Readable
     from ddb_cache_sync.core.attribute_values import Image
     from ddb_cache_sync.core.comparison import Drift
     from ddb_cache_sync.core.projection import Projection, Router
-    from ddb_cache_sync.core.versions import Version
+    from ddb_cache_sync.core.writes import Write
 
 _PAGE: Final = 100  # as many as one BatchGetItem takes
 _ATTEMPTS: Final = 5
@@ -47,6 +51,13 @@ class _Planned(NamedTuple):
     target: RepairTarget
     projection: Projection
     item_key: Image
+
+
+class _Wanted(NamedTuple):
+    repair: Repair
+    drift: Drift | None
+    words: Sequence[Write]
+    """What the item has to say of its lookup keys (rule 6)."""
 
 
 def repair(
@@ -190,15 +201,16 @@ class Repairs:
         guard_keys = [each.projection.guard_key(each.target.key) for each in planned]
         guards = sides.guards(guard_keys)
         items = sides.items([each.item_key for each in planned])
-        expected: list[tuple[Expected, str, Version | None]] = []
+        expected: list[tuple[Expected, str, Version | None, list[Write]]] = []
         for each, guard, item in zip(planned, guards, items, strict=True):
             try:
-                expected.append((self._expected(each, item), guard, each.target.change))
+                right = self._expected(each, item)
+                expected.append((right, guard, each.target.change, _claims(right, item)))
             except RecordError as error:
                 yield Repaired(each.target.key, RepairAction.REFUSED, guard_before=guard, reason=error.problem)
-        values = sides.values([right for right, _, _ in expected])
-        wanted: list[tuple[Repair, Drift | None]] = []
-        for right, guard, change in expected:
+        values = sides.values([right for right, _, _, _ in expected])
+        wanted: list[_Wanted] = []
+        for right, guard, change, claims in expected:
             drift = right.drift(values[right.key])
             leaves = change if change is not None and change > guard else None
             if drift is None and leaves is None:
@@ -210,20 +222,27 @@ class Repairs:
             else:
                 # What may be missing stays so (rule 4).
                 write = right.write._replace(only_cached=True) if drift is None else right.write
-                wanted.append((Repair(write, guard, leaves), drift))
+                needed = Repair(write, guard, leaves)
+                left = Version(needed.left)
+                wanted.append(_Wanted(needed, drift, [word._replace(version=left) for word in claims if left]))
         if self._apply and self._monotonic() - started > MOST_SECONDS:
-            yield from (Repaired(each.key, RepairAction.MOVED, drift, each.found) for each, drift in wanted)
+            yield from (Repaired(each.key, RepairAction.MOVED, drift, each.found) for each, drift, _ in wanted)
             return
         yield from self._written(wanted)
 
     def _expected(self, planned: _Planned, item: Upsert | None) -> Expected:
         return expected_at(self._sides.router, planned.projection, planned.target.key, item, self._sides.clock())
 
-    def _written(self, wanted: Sequence[tuple[Repair, Drift | None]]) -> Iterator[Repaired]:
+    def _written(self, wanted: Sequence[_Wanted]) -> Iterator[Repaired]:
         results: Sequence[object] = [APPLIED] * len(wanted)
         if self._apply:
-            results = self._sides.cache.repair([each for each, _ in wanted], time.monotonic() + PATIENCE_SECONDS)
-        for (each, drift), result in zip(wanted, results, strict=True):
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            refused = self._refused(wanted, deadline)
+            said = [each for each in wanted if each.repair.key not in refused]
+            done = self._sides.cache.repair([each.repair for each in said], deadline)
+            became = refused | {each.repair.key: result for each, result in zip(said, done, strict=True)}
+            results = [became[each.repair.key] for each in wanted]
+        for (each, drift, _), result in zip(wanted, results, strict=True):
             if isinstance(result, CacheError):
                 yield Repaired(each.key, RepairAction.REFUSED, drift, each.found, reason=result.problem)
             elif result is APPLIED:
@@ -232,3 +251,20 @@ class Repairs:
                 yield Repaired(each.key, action, drift, each.found, each.left, self._apply and drift is not None)
             else:
                 yield Repaired(each.key, RepairAction.MOVED, drift, each.found)
+
+    def _refused(self, wanted: Sequence[_Wanted], deadline: float) -> dict[str, WriteResult]:
+        """Let items say their words; gives what is in the way of it, by their own keys."""
+        words = [word for each in wanted for word in each.words]
+        said = self._sides.cache.apply(words, deadline)
+        return {
+            word.owner or "": result for word, result in zip(words, said, strict=True) if isinstance(result, CacheError)
+        }
+
+
+def _claims(own: Expected, item: Upsert | None) -> list[Write]:
+    """What an item claims, given what its own key should hold.
+
+    Raises:
+        RecordError: It can't be said.
+    """
+    return [] if item is None else [claim.word for claim in claims_beside(own, item) if not claim.expired]
