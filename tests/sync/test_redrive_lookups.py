@@ -139,3 +139,20 @@ def test_a_dry_run_says_no_word(emails: Emails) -> None:
     assert emails.cache.words == words
     assert emails.redrive(read_again=True).repaired == 1
     assert emails.cache.words != words
+
+
+def test_an_old_record_takes_no_lookup_key_away_that_nobody_can_be_told_to_have(tmp_path: Path) -> None:
+    """It holds the item, and its guard is lost: that the one who is named has it no more says nothing of another."""
+    emails = Emails(tmp_path, "item")
+    old = emails.put("1", email="a", age=2 * DAY)
+    emails.apply("1", "b")
+    emails.apply("2", "a")
+    emails.cache.words.clear()
+    right = emails.lookups
+    assert sorted(right) == ["a", "b"]
+    emails.give_up(old)
+    refused = emails.redrive()
+    assert (refused.failed, "does not tell its item" in refused.problems[0], emails.lookups) == (1, True, right)
+    named = emails.put("2", email="a", more=1, age=2 * DAY)
+    emails.give_up(old, named, name="001")
+    assert (emails.redrive().failed, emails.lookups["a"]) == (0, emails.cache.values["users:2"])

@@ -11,7 +11,8 @@ Rules (`core.lookups` and decision 0007 have those of lookup keys):
    change of the item, that counts as well; and a claim that is older is said once more though the key is right: what
    is stale releases the item's lookup keys, and should find newer claims there.
 3. Where nobody has a word on the key, and no item claims it, the key is nobody's: a release takes it away. Nobody can
-   know that by the key alone, so it takes the item that the key leads to, or a verification of the whole table.
+   know that by the key alone, so it takes the item that the key leads to, or a verification of the whole table. An item
+   that is named, and does not claim it, says nothing of who does.
 4. Claims are said before releases, so that a key which stays is never missing in between.
 """
 
@@ -154,6 +155,7 @@ def _why_not(sight: LookupSight, named: Sequence[RepairTarget]) -> str | None:
         return None  # there are but claims to be said
     if sight.strangers:
         return "an item that claims it can't be told from its cache key"
-    if not sight.items and not sight.words and all(each.kind is not Drift.ORPHANED for each in named):
+    known = sight.leads or sight.words or not all(claim.expired for claim in sight.claims)
+    if not known and all(each.kind is not Drift.ORPHANED for each in named):
         return "the lookup key does not tell its item: give the report of verify, which names it"
     return None
