@@ -9,7 +9,9 @@ Rules:
 4. In the modes `invalidate` and `refresh` a key that may be missing is not filled; a stale one is put right.
 5. Where a repair stands for a change, its guard is left with that change's version at least, also if the key agrees:
    else an older change that comes late would find an older guard, and win for good.
-6. Lookup keys have rules of their own: `lookup_repair`. An item whose guard is moved says its claims first, with the
+6. What is kept after time to live removed its item is nowhere else: where the table has no such item, such a key is
+   left alone, value and guard.
+7. Lookup keys have rules of their own: `lookup_repair`. An item whose guard is moved says its claims first, with the
    version that the guard is left with: whatever is stale from then on releases them, with a version below that.
 """
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 100  # as many as one BatchGetItem takes
 _ATTEMPTS: Final = 5
+_UNTOLD: Final = "the table can't tell what was kept of an item that it does not have any more"
 
 
 class _Planned(NamedTuple):
@@ -57,7 +60,7 @@ class _Wanted(NamedTuple):
     repair: Repair
     drift: Drift | None
     words: Sequence[Write]
-    """What the item has to say of its lookup keys (rule 6)."""
+    """What the item has to say of its lookup keys (rule 7)."""
 
 
 def repair(
@@ -213,7 +216,9 @@ class Repairs:
         for right, guard, change, claims in expected:
             drift = right.drift(values[right.key])
             leaves = change if change is not None and change > guard else None
-            if drift is None and leaves is None:
+            if right.untold and (change is not None or values[right.key] is not None):
+                yield Repaired(right.key, RepairAction.REFUSED, guard_before=guard, reason=_UNTOLD)
+            elif drift is None and leaves is None:
                 yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
             elif guard and not is_version(guard):
                 yield Repaired(
