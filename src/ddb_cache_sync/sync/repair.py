@@ -26,6 +26,7 @@ from ddb_cache_sync.core.expectations import NO_VERSION, Expected, Known, expect
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.lookup_checks import claims_beside
 from ddb_cache_sync.core.outcomes import APPLIED
+from ddb_cache_sync.core.projection import routed
 from ddb_cache_sync.core.repairs import Repair
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError, CacheSyncError, RecordError
@@ -131,28 +132,37 @@ class Repairs:
         yield from self._page(page)
 
     def targets_of(self, items: Sequence[tuple[Image, Sequence[Image]]]) -> Iterator[RepairTarget | RecordError]:
-        """Every cache key that items may have, and every lookup key that they have, or had in these images.
+        """Every cache key that items may ever have, and every lookup key that they have, or had in these images.
 
         Args:
             items: The primary key of each, and images of it that tell lookup keys, beside the table's. They may be
                 anything: what they name is only looked at.
 
         Returns:
-            The targets, and an error in the place of those of a primary key that can't be written as a cache key.
+            The targets, and an error in the place of those of an item that goes nowhere, or whose primary key can't be
+            written as a cache key.
 
         Raises:
             TableError: The table can't be read.
+            ConfigurationError: The configuration can't be right for them.
         """
+        for start in range(0, len(items), _PAGE):
+            yield from self._targets_of(items[start : start + _PAGE])
+
+    def _targets_of(self, items: Sequence[tuple[Image, Sequence[Image]]]) -> Iterator[RepairTarget | RecordError]:
+        """See `targets_of`; of so many items as may be held at once."""
         known = self._sides.known
-        lookups = [lookup for projection in known.projections for lookup in projection.lookups]
-        found = self._sides.items([item for item, _ in items]) if lookups else [None] * len(items)
+        names = any(projection.lookups for projection in known.projections)
+        found = self._sides.items([item for item, _ in items]) if names else [None] * len(items)
         for (item, images), now in zip(items, found, strict=True):
             removal = Remove(ItemKey(known.table, item), NO_VERSION)
             try:
-                keys = [projection.cache_key(removal) for projection in known.projections]
+                projections = [projection for projection, _ in routed(self._sides.router, removal)]
+                keys = [projection.cache_key(removal) for projection in projections]
             except RecordError as error:
                 yield error
                 continue
+            lookups = [lookup for projection in projections for lookup in projection.lookups]
             shown = [*images, *([] if now is None else [now.item])]
             named = [lookup.of(known.table, image) for image in shown for lookup in lookups]
             for key in dict.fromkeys([*keys, *named]):
@@ -175,8 +185,9 @@ class Repairs:
                 change = max((each.change for each in named if each.change is not None), default=None)
                 waiting.append(planned._replace(target=planned.target._replace(change=change)))
         for _ in range(_ATTEMPTS):
-            done |= {each.key: each for each in self._attempt(waiting)}
+            # Lookup keys first, so that what is told of them is not what their items' own repairs have made of them.
             done |= {each.key: each for each in self._lookups.attempt(lookups)}
+            done |= {each.key: each for each in self._attempt(waiting)}
             waiting = [each for each in waiting if done[each.target.key].action is RepairAction.MOVED]
             lookups = [each for each in lookups if done[each[0][0].key].action is RepairAction.MOVED]
             if not waiting and not lookups:
