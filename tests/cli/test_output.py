@@ -65,7 +65,9 @@ def test_a_closed_stdout_is_no_crash(cli: Cli, monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="finds processes by /proc")
 @pytest.mark.servers
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)]
+)
 def test_a_stopped_demo_leaves_nothing_behind(number: signal.Signals, code: int, tmp_path: Path) -> None:
     """Its servers end and their folders go, however it is told to stop; the exit code says how."""
     with Program(COMMAND, "demo", "--changes", "1000000", "--chaos", "--verbose", temporary=tmp_path) as demo:

@@ -190,6 +190,14 @@ def test_a_guard_whose_item_could_not_say_its_lookup_keys_is_left_for_the_next_t
     }
 
 
+def test_guards_of_other_keys_stop_none() -> None:
+    """Of lookup keys for instance, or of somebody else's, that begin in the same way."""
+    move = Move()
+    move.cache.guards[guard_key("users:!:else")] = Version("who knows")
+    move.put(move.old, "1", name="a")
+    assert move.rebuild.prepare_fill().run().carried == (1, 1, 0)
+
+
 def test_what_is_dropped_is_the_old_layout_all_of_it_and_nothing_else() -> None:
     """Keys, lookup keys, guards, tombstones; and a dry run tells the same and drops nothing."""
     move = moved(3)

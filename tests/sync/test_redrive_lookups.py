@@ -75,36 +75,42 @@ def test_a_value_that_went_through_many_hands_leads_to_the_last(emails: Emails) 
 def test_what_is_older_than_a_record_that_was_read_again_takes_no_lookup_key_away(emails: Emails) -> None:
     """The key agreed already, so it was the item's guard alone that said what is stale; and such releases its keys."""
     emails.apply("1", "a")
-    older = emails.put("1", email="a", name="older")
-    emails.give_up(emails.put("1", email="a", name="newest"))
-    report = emails.redrive(read_again=True)
+    older = emails.put("1", email="a", name="older", age=2 * DAY)
+    emails.give_up(emails.put("1", email="a", name="newest", age=2 * DAY))
+    report = emails.redrive()
     assert (report.read_again, report.failed) == (1, 0)
     for _ in range(2):
         assert emails.replicator.apply([older]).stale == 1
         assert emails.lookups == {"a": b"users:1"}
-        emails.redrive(read_again=True)
+        emails.redrive()
 
 
-def test_nor_does_it_where_the_items_own_guard_had_its_version_already(emails: Emails) -> None:
-    """And the lookup key an older one: a redrive that stopped in between, for instance."""
+@pytest.mark.parametrize("said", [0, 1], ids=["an older one", "the same"])
+def test_nor_does_it_where_the_items_own_guard_was_left_above_it_already(emails: Emails, said: int) -> None:
+    """And the lookup key with an older version: by a redrive that did not say the item's claims once more."""
     emails.apply("1", "a")
+    older = emails.put("1", email="a", name="older", age=2 * DAY)
+    newest = emails.put("1", email="a", name="newest", age=2 * DAY)
+    if said:
+        emails.replicator.apply([newest])
     words = {guard: {**said} for guard, said in emails.cache.words.items()}
-    older = emails.put("1", email="a", name="older")
-    newest = emails.put("1", email="a", name="newest")
     emails.replicator.apply([newest])
     emails.cache.words = words
+    guard = guard_key("users:1")
+    emails.cache.guards[guard] = Version(f"{emails.cache.guards[guard]}:1")
     emails.give_up(newest)
-    assert emails.redrive(read_again=True).repaired == 0
-    assert emails.replicator.apply([older]).stale == 1
-    assert emails.lookups == {"a": b"users:1"}
+    assert emails.redrive().repaired == 0
+    for late in (older, newest):
+        assert emails.replicator.apply([late]).stale == 1
+        assert emails.lookups == {"a": b"users:1"}
 
 
 def test_nor_does_it_where_the_key_had_drifted(emails: Emails) -> None:
     """However the change compares with the words that were found."""
     emails.apply("1", "a")
-    older = emails.put("1", email="b", name="older")
-    emails.give_up(emails.put("1", email="b", name="newest"))
-    emails.redrive(read_again=True)
+    older = emails.put("1", email="b", name="older", age=2 * DAY)
+    emails.give_up(emails.put("1", email="b", name="newest", age=2 * DAY))
+    emails.redrive()
     assert emails.replicator.apply([older]).stale == 1
     assert emails.lookups == {"b": b"users:1"}
 
@@ -112,9 +118,9 @@ def test_nor_does_it_where_the_key_had_drifted(emails: Emails) -> None:
 def test_the_record_that_was_read_again_may_come_by_the_stream_as_well(emails: Emails) -> None:
     """Whether its guard holds its version, or one just above; and the next change wins."""
     emails.apply("1", "a")
-    newest = emails.put("1", email="a", name="newest")
+    newest = emails.put("1", email="a", name="newest", age=2 * DAY)
     emails.give_up(newest)
-    emails.redrive(read_again=True)
+    emails.redrive()
     assert emails.replicator.apply([newest]).failed == 0
     assert emails.lookups == {"a": b"users:1"}
     emails.apply("1", "b")
@@ -124,20 +130,20 @@ def test_the_record_that_was_read_again_may_come_by_the_stream_as_well(emails: E
 def test_a_guard_that_is_no_version_is_left_to_a_person(emails: Emails) -> None:
     """Nothing that could be said of the item's lookup keys is known to be the newest."""
     emails.apply("1", "a")
-    emails.give_up(emails.put("1", email="a", name="newest"))
+    emails.give_up(emails.put("1", email="a", name="newest", age=2 * DAY))
     emails.cache.guards[guard_key("users:1")] = Version("a:b:c:d")
-    report = emails.redrive(read_again=True)
+    report = emails.redrive()
     assert (report.failed, report.repaired, emails.lookups) == (1, 0, {"a": b"users:1"})
 
 
 def test_a_dry_run_says_no_word(emails: Emails) -> None:
     """Nor does it count one."""
     emails.apply("1", "a")
-    emails.give_up(emails.put("1", email="a", name="newest"))
+    emails.give_up(emails.put("1", email="a", name="newest", age=2 * DAY))
     words = {guard: {**said} for guard, said in emails.cache.words.items()}
-    assert emails.redrive(read_again=True, dry_run=True).repaired == 1  # the item's own key
+    assert emails.redrive(dry_run=True).repaired == 1  # the item's own key
     assert emails.cache.words == words
-    assert emails.redrive(read_again=True).repaired == 1
+    assert emails.redrive().repaired == 1
     assert emails.cache.words != words
 
 

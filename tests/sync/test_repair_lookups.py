@@ -10,10 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sync.tables import TableClient
 
-from ddb_cache_sync import Image, KeyTemplate, LookupKey, Projection, Replicator, Version
+from ddb_cache_sync import (
+    CacheError,
+    Compressed,
+    Image,
+    JsonEncoding,
+    KeyTemplate,
+    LookupKey,
+    Projection,
+    Replicator,
+    Version,
+)
 from ddb_cache_sync.core.comparison import Drift
 from ddb_cache_sync.core.guards import guard_key
-from ddb_cache_sync.errors import CacheError
 from ddb_cache_sync.sync.repair import repair
 from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarget
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
@@ -247,6 +256,33 @@ def test_what_can_not_be_sound_is_refused() -> None:
     pair.cache.guards[guard_key("users:1")] = Version("who knows")
     [refused] = pair.repair(RepairTarget(f"{BY}b"))
     assert (refused.action, "no version" in (refused.reason or "")) == (RepairAction.REFUSED, True)
+
+
+def test_what_the_cache_refuses_is_told() -> None:
+    """With its reason, and as nothing that was done."""
+
+    class Refusing(Racing):
+        def apply(self, writes: Any, deadline: float | None = None) -> Any:
+            return [CacheError("NOPERM") for _ in writes]
+
+    pair = Pair()
+    pair.cache = Refusing(pair.race)
+    pair.client.put("1", name="a")
+    [refused] = pair.repair(RepairTarget(f"{BY}a", Image({"id": {"S": "1"}})))
+    assert (refused.action, refused.drift, refused.reason) == (RepairAction.REFUSED, Drift.MISSING, "NOPERM")
+    assert not refused.applied
+
+
+def test_an_item_that_can_not_be_carried_leaves_its_lookup_key_alone() -> None:
+    """Nobody knows what the key should hold."""
+    pair = Pair("item")
+    small = Compressed(JsonEncoding(), max_bytes=1000)
+    pair.router = Projection(KeyTemplate("users:{id}"), small, lookups=pair.router.lookups)
+    pair.client.put("1", name="a", data="long" * 1000)
+    pair.cache.values[f"{BY}a"] = b"spoilt"
+    [refused] = pair.repair(RepairTarget(f"{BY}a", Image({"id": {"S": "1"}})))
+    assert (refused.action, "more than 1000 bytes" in (refused.reason or "")) == (RepairAction.REFUSED, True)
+    assert pair.lookups() == {"a": b"spoilt"}
 
 
 NAMES, ITEMS = ("a", "b", "c"), ("1", "2", "3")

@@ -109,11 +109,11 @@ class LookupRepairs:
 
 
 def _outdated(sight: LookupSight, changes: Mapping[str, Version]) -> Iterator[Claim]:
-    """The claims that items said with changes older than these, to be said once more (rule 2)."""
+    """The claims that items said before these changes, or before what their guards hold: to be said once more."""
     for claim in sight.claims:
         owner = claim.word.owner or ""
         said = sight.words[owner].version if owner in sight.words else ""
-        if not claim.expired and owner in changes and said < changes[owner]:
+        if not claim.expired and owner in changes and said < max(sight.guards.get(owner, ""), changes[owner]):
             yield claim
 
 

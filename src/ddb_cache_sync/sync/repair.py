@@ -7,8 +7,8 @@ Rules:
 2. A key that agrees with its item already is left alone, guard and all. So a repair can be done again.
 3. From reading the guard to writing passes no more than a minute: else a guard could have come and gone.
 4. In the modes `invalidate` and `refresh` a key that may be missing is not filled; a stale one is put right.
-5. Where a repair stands for a change, its guard is left with that change's version at least, also if the key agrees:
-   else an older change that comes late would find an older guard, and win for good.
+5. Where a repair stands for a change, its guard is left above that change's version, also if the key agrees: else that
+   change or an older one, which comes late, would find an older guard, and win for good.
 6. What is kept after time to live removed its item is nowhere else: where the table has no such item, such a key is
    left alone, value and guard.
 7. Lookup keys have rules of their own: `lookup_repair`. An item whose guard is moved says its claims first, with the
@@ -27,7 +27,7 @@ from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.lookup_checks import claims_beside
 from ddb_cache_sync.core.outcomes import APPLIED
 from ddb_cache_sync.core.projection import routed
-from ddb_cache_sync.core.repairs import Repair
+from ddb_cache_sync.core.repairs import Repair, repaired
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError, CacheSyncError, RecordError
 from ddb_cache_sync.sync.lookup_repair import MOST_SECONDS, LookupRepairs
@@ -226,7 +226,7 @@ class Repairs:
         wanted: list[_Wanted] = []
         for right, guard, change, claims in expected:
             drift = right.drift(values[right.key])
-            leaves = change if change is not None and change > guard else None
+            leaves = Version(repaired(change)) if change is not None and change > guard else None
             if right.untold and (change is not None or values[right.key] is not None):
                 yield Repaired(right.key, RepairAction.REFUSED, guard_before=guard, reason=_UNTOLD)
             elif drift is None and leaves is None:
