@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from tests.sync.test_redrive import DAY, KEYS, World
 
-from ddb_cache_sync import LookupKey, Projection, Version
+from ddb_cache_sync import LookupKey, Projection, Replicator, Version
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.sync import redriving
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import redis
 
     from ddb_cache_sync.core.lookups import Holds
 
@@ -162,3 +164,21 @@ def test_an_old_record_takes_no_lookup_key_away_that_nobody_can_be_told_to_have(
     named = emails.put("2", email="a", more=1, age=2 * DAY)
     emails.give_up(old, named, name="001")
     assert (emails.redrive().failed, emails.lookups["a"]) == (0, emails.cache.values["users:2"])
+
+
+@pytest.mark.servers
+def test_on_a_server_lookup_keys_end_as_the_table_has_them(tmp_path: Path, redis_client: redis.Redis) -> None:
+    """A value that two old records pass on, and a record that comes late: by the scripts themselves."""
+    emails = Emails(tmp_path)
+    emails.cache = cast("Any", redis_client)
+    emails.replicator = Replicator(redis_client, emails.router)
+    emails.apply("1", "a")
+    emails.apply("3", "c")
+    passed = [emails.put("1", email="b", age=2 * DAY), emails.put("2", email="a", age=2 * DAY)]
+    late = emails.put("3", email="c", name="late", age=2 * DAY)
+    emails.give_up(*passed, emails.put("3", email="c", name="newest", age=2 * DAY))
+    report = emails.redrive()
+    assert (report.read_again, report.failed) == (3, 0)
+    assert emails.replicator.apply([late]).stale == 1
+    assert redis_client.mget("by:a", "by:b", "by:c") == [b"users:2", b"users:1", b"users:3"]
+    assert redis_client.get("users:3") == b'{"email":"c","id":"3","name":"newest"}'
