@@ -70,8 +70,8 @@ IN_REPAIRS: Final = (
     Mutant(
         "what was kept of an expired item is right",
         "sync/repair.py",
-        "if right.untold and (",
-        "if False and (",
+        "if right.untold:",
+        "if False:",
         _KEPT,
     ),
     Mutant(

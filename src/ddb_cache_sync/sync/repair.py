@@ -227,7 +227,7 @@ class Repairs:
         for right, guard, change, claims in expected:
             drift = right.drift(values[right.key])
             leaves = Version(repaired(change)) if change is not None and change > guard else None
-            if right.untold and (change is not None or values[right.key] is not None):
+            if right.untold:
                 yield Repaired(right.key, RepairAction.REFUSED, guard_before=guard, reason=_UNTOLD)
             elif drift is None and leaves is None:
                 yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
