@@ -72,13 +72,22 @@ class Pair:
 
 
 class Racing(MemoryCache):
-    """A cache to which something happens just before words are said by a repair."""
+    """A cache to which something happens just before words are said by a repair, and which can refuse them."""
 
     def __init__(self, race: list[Callable[[], object]]) -> None:
         super().__init__()
         self.race = race
+        self.refusing = False
+        self.refused = 0
 
-    __slots__ = ("race",)
+    __slots__ = ("race", "refused", "refusing")
+
+    def apply(self, writes: Any, deadline: float | None = None) -> Any:
+        """Refuse words, where it is told to."""
+        if not self.refusing:
+            return super().apply(writes, deadline)
+        self.refused += len(writes)
+        return [CacheError("no words are taken") for _ in writes]
 
     def last_words(self, guards: Any, deadline: float | None = None) -> Any:
         """Let it happen once the words were read."""
@@ -184,6 +193,37 @@ def test_a_change_that_is_applied_meanwhile_counts() -> None:
     pair.repair(RepairTarget(f"{BY}a"))
     assert pair.lookups() == {"b": b"users:1"}
     pair.put("1", "a")
+    assert pair.lookups() == {"a": b"users:1"}
+
+
+@pytest.mark.parametrize("holds", ["key", "item"])
+def test_a_record_that_the_repair_of_the_items_own_key_made_stale_takes_no_lookup_key_away(holds: Holds) -> None:
+    """It is delivered again: stale by the guard that the repair has left, it releases what the item claims."""
+    pair = Pair(holds)
+    records = [pair.client.put("1", name="b"), pair.client.put("1", name="a")]
+    pair.replicator.apply(records)
+    del pair.cache.values["users:1"]
+    right = pair.lookups()
+    assert actions(pair.repair(RepairTarget("users:1"), apply=False)) == [(RepairAction.WRITTEN, Drift.MISSING)]
+    assert actions(pair.repair(RepairTarget("users:1"))) == [(RepairAction.WRITTEN, Drift.MISSING)]
+    for record in records:
+        assert pair.replicator.apply([record]).stale == 1
+    assert pair.lookups() == right
+    pair.put("1", "c")
+    assert [*pair.lookups()] == ["c"]
+
+
+def test_an_own_key_is_not_repaired_before_its_item_could_say_its_claims() -> None:
+    """They are said the next time then, and nothing is stale before."""
+    pair = Pair()
+    record = pair.client.put("1", name="a")
+    pair.replicator.apply([record])
+    del pair.cache.values["users:1"]
+    pair.cache.refusing = True
+    [refused] = pair.repair(RepairTarget("users:1"))
+    assert (refused.action, refused.reason, pair.cache.refused) == (RepairAction.REFUSED, "no words are taken", 1)
+    pair.cache.refusing = False
+    assert pair.replicator.apply([record]).applied == 1
     assert pair.lookups() == {"a": b"users:1"}
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -255,14 +256,14 @@ class Redriving:
             images += [image for image in (record.new_image, record.old_image) if image is not None]
             if self._takes_versions and not _from_the_future(record, now):
                 changes[identity] = max(changes.get(identity, NO_VERSION), record.version)
-        targets: dict[str, RepairTarget] = {}
+        targets: dict[str, list[RepairTarget]] = {}  # of a lookup key, each item that a record passes it from or to
         for target in self._repairs.targets_of([*items.values()]):
             if isinstance(target, RecordError):
                 done.failures.append(target.problem)
             else:
                 change = None if target.item is None else changes.get(_identity(target.item))
-                targets.setdefault(target.key, target._replace(change=change))
-        for repaired in self._repairs.run(targets.values()):
+                targets.setdefault(target.key, []).append(target._replace(change=change))
+        for repaired in self._repairs.run(chain.from_iterable(targets.values())):
             if repaired.action in _GOOD:
                 done.repaired += repaired.action is not RepairAction.AGREES
             else:
