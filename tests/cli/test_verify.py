@@ -179,3 +179,4 @@ def test_a_page_escapes_what_it_shows_and_loads_nothing() -> None:
     assert page.count("&lt;script&gt;") == 5
     assert "http" not in page.replace("http-equiv", "")
     assert "50.0000% consistent" in page
+    assert "<p>1 of 1.</p>" not in page  # said only where something is cut off

@@ -124,11 +124,20 @@ def test_a_key_is_repaired_where_its_guard_is_what_was_found(server: Server) -> 
 
 
 def test_without_a_guard_a_repair_leaves_none(server: Server) -> None:
-    """Any change wins."""
+    """Any change wins, and a backfill still finds that the stream has not spoken."""
     assert server.guard("k") == ""
     assert repair(server, "") is Outcome.APPLIED
     assert (server.get("k"), server.guard("k")) == (b"right", "")
+    assert server.stream.fill([write("k", value=b"filled")]) == [Outcome.APPLIED]
     assert server.stream.apply([write("k", 1, b"changed")]) == [Outcome.APPLIED]
+
+
+@pytest.mark.servers
+def test_a_guard_that_a_repair_leaves_expires(valkey: Server, redis_client: redis.Redis) -> None:
+    """As one that a change leaves; else it would stay for ever."""
+    valkey.stream.apply([write("k", 5, b"spoilt")])
+    assert repair(valkey, valkey.guard("k")) is Outcome.APPLIED
+    assert DEFAULT_GUARD_TTL_SECONDS - 60 < redis_client.ttl(guard_key("k")) <= DEFAULT_GUARD_TTL_SECONDS
 
 
 @pytest.mark.parametrize("before", [None, 1], ids=["no guard", "a guard"])

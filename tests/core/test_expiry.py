@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddb_cache_sync import ConfigurationError, Expiry, Image
-from ddb_cache_sync.core.expiry import Expires
+from ddb_cache_sync.core.expiry import FURTHEST_SECONDS, Expires
 
 NOW = 1_800_000_000.0
 
@@ -72,6 +72,13 @@ def test_of_both_the_earlier_counts() -> None:
     assert of(both, item({"N": "1800000060"})).at_ms == 1_800_000_060_000
     assert of(both, item({"N": "1800000999"})).at_ms == 1_800_000_100_000
     assert of(both, item({"S": ""})).at_ms == 1_800_000_100_000
+
+
+def test_times_to_live_go_from_one_second_to_the_end_of_the_calendar() -> None:
+    """Both are allowed."""
+    assert [Expiry(seconds=seconds).seconds for seconds in (1, FURTHEST_SECONDS)] == [1, FURTHEST_SECONDS]
+    with pytest.raises(ConfigurationError, match="calendar"):
+        Expiry(seconds=FURTHEST_SECONDS + 1)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,8 @@ def test_templates_are_refused_before_there_is_any_change() -> None:
     with pytest.raises(ConfigurationError, match="could give the same key"):
         BothLayouts(EntityRouter(routes), EntityRouter([Route(Projection(KeyTemplate("{table}:{id}")), table="users")]))
     BothLayouts(EntityRouter(routes), EntityRouter([Route(Projection(KeyTemplate("{table}:{id}")), table="accounts")]))
+    with pytest.raises(ConfigurationError, match="guard prefixes"):
+        BothLayouts(OLD, Projection(KeyTemplate("v2:{id}"), guard_prefix="guard:"))
 
 
 def test_the_name_of_the_table_tells_templates_apart() -> None:

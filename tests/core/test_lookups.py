@@ -11,6 +11,7 @@ from ddb_cache_sync import (
     Change,
     ConfigurationError,
     Expiry,
+    HashEncoding,
     Image,
     ItemKey,
     KeyTemplate,
@@ -94,6 +95,11 @@ def test_a_lookup_key_may_hold_the_item() -> None:
     assert said(holding, Upsert(KEY, VERSION, WITH_X)) == [word(X, b'{"email":"x@y","id":"1"}')]
 
 
+def test_beside_hashes_a_lookup_key_holds_the_items_key() -> None:
+    """It is read by `GET`, whatever the item is read by."""
+    assert said(projection(encoding=HashEncoding()), Upsert(KEY, VERSION, WITH_X)) == [word(X, b"users:1")]
+
+
 def test_an_item_without_a_value_of_its_own_releases() -> None:
     """Left out by a transform, or by its encoding."""
     change = Upsert(KEY, VERSION, WITH_X, WITH_X)
@@ -125,6 +131,7 @@ def test_lookup_keys_need_old_images() -> None:
         (lambda: projection(BY_EMAIL, LookupKey("users:by-email:{mail}")), "could give the same key"),
         (lambda: Projection(KeyTemplate("users:{a}:{b}"), lookups=[BY_EMAIL]), "could give the same key"),
         (lambda: projection(LookupKey("~v:{email}")), "guard prefix"),
+        (lambda: projection(LookupKey("x:{a}", holds="item"), encoding=HashEncoding()), "stores hashes"),
         (lambda: projection(mode="invalidate"), "lookup keys in mode invalidate"),
         (lambda: projection(keep_ttl_removals=True), "TTL removals kept"),
         (lambda: Projection(lookups=BY_EMAIL), "lookups is a LookupKey"),  # type: ignore[arg-type]

@@ -412,3 +412,10 @@ def test_an_error_never_repeats_contents(data: st.DataObject) -> None:
     in_name = len(where) == 2 and where[1] in {"Keys", "NewImage", "OldImage"}
     assert SECRET not in shown or in_name
     assert SECRET not in number
+
+
+@pytest.mark.parametrize(("name", "source"), [("eventSource", "aws:sqs"), ("EventSource", "aws:sns")])
+def test_a_record_of_another_service_is_told_by_its_name(name: str, source: str) -> None:
+    """SNS alone writes it with a capital letter."""
+    with pytest.raises(RecordError, match=f"eventSource: {source}, not aws:dynamodb"):
+        decode_record({name: source, "body": "x"})

@@ -25,7 +25,7 @@ from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
 from ddb_cache_sync.sync.redriving import MOST_MARGIN_SECONDS
 from ddb_cache_sync.table.clients import StaticCredentials, dynamodb_client, s3_client
 from ddb_cache_sync.table.quarantines import MOST_MESSAGE_BYTES, PLAIN_MESSAGE_BYTES
-from ddb_cache_sync.table.stream_ranges import MOST_RECORDS
+from ddb_cache_sync.table.stream_ranges import MOST_RANGE_BYTES, MOST_RECORDS
 
 if TYPE_CHECKING:
     import redis
@@ -98,7 +98,7 @@ def test_the_bounds_are_those_of_the_code() -> None:
     for said in (
         f"{MOST_BYTES // 2**20} MiB",
         f"{MOST_NESTING} levels; an item needs no more than {2 * MAX_NESTING + 6}",
-        f"{MOST_RECORDS:,} records",
+        f"{MOST_RECORDS:,} records, and {MOST_RANGE_BYTES >> 20} MiB",
         f"above {PLAIN_MESSAGE_BYTES // 2**10} KiB compressed; what then exceeds SQS's {MOST_MESSAGE_BYTES >> 20} MiB",
         f"lives for {hours} h",
         f"so {hours - int(MOST_MARGIN_SECONDS // 3600)} h",

@@ -24,6 +24,15 @@ def test_the_newest_change_wins_in_any_order(redis_client: redis.Redis) -> None:
         assert redis_client.get("T:a") == b'{"id":"a","n":2}'
 
 
+def test_the_newest_change_of_a_batch_wins_wherever_it_stands(redis_client: redis.Redis) -> None:
+    """All changes in one batch, in every order there is."""
+    for order in itertools.permutations([PUT, UPDATE, DELETE]):
+        redis_client.flushall()
+        report = Replicator(redis_client).apply(order)
+        assert redis_client.get("T:a") is None
+        assert (report.applied, report.stale) == (1, 2)
+
+
 def test_a_deleted_item_does_not_come_back(redis_client: redis.Redis) -> None:
     """The guard outlives the item: it is the tombstone."""
     replicator = Replicator(redis_client)

@@ -32,6 +32,15 @@ def test_all_others_are_applied(redis_client: redis.Redis) -> None:
     assert redis_client.mget("T:a", "T:b", "T:poison") == [b'{"id":"a"}', b'{"id":"b"}', None]
 
 
+def test_one_that_tells_no_item_stops_no_other_either(redis_client: redis.Redis) -> None:
+    """It is found out earlier: when it is decoded, not when its item is encoded."""
+    without = stream_record({"id": "?"}, {"id": "?"}, sequence_number=10)
+    del without["dynamodb"]["Keys"]
+    answer = apply_stream_event([BATCH[0], without, BATCH[-1]], Replicator(redis_client))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "10"}]}
+    assert redis_client.mget("T:a", "T:b") == [b'{"id":"a"}', b'{"id":"b"}']
+
+
 def test_lambda_is_told_the_lowest(redis_client: redis.Redis) -> None:
     """It delivers from there again, and in the end hands the poison record to the failure destination."""
     assert apply_stream_event(BATCH, Replicator(redis_client)) == {"batchItemFailures": [{"itemIdentifier": "9"}]}

@@ -35,6 +35,9 @@ def test_keys_move_to_another_layout(
     """Both are right until the readers have switched, and in the end the new one is all there is."""
     monkeypatch.chdir(tmp_path)  # the bundle's root, for the function
     table = pipeline.table
+    of_the_old = {"DDB_CACHE_SYNC_VALUE_TTL_SECONDS": "86400"}  # which would go before what the new one's file says
+    pipeline.function.variables.update(of_the_old)
+    pipeline.shell.environment.update(of_the_old)
     for number in range(6):
         table.put(number)
     table.remove(5)
@@ -61,6 +64,7 @@ def test_keys_move_to_another_layout(
         table.put(4, 4)
         pipeline.drain()
         assert shown(redis_client, 4) == (b'{"id":"4","value":1}', b"4"), "the old one stands still"
+        assert (redis_client.ttl("users:4") > 0, redis_client.ttl("v2:users:4")) == (True, -1)
         as_if_later(redis_client)
         assert runbook.follow("see what would go") == "4 keys of the old layout, and 5 guards\n"
         assert redis_client.exists(*(f"users:{number}" for number in (0, 1, 2, 4))) == 4

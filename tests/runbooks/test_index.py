@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from tests.docs.markdown import blocks, links, rows
+from tests.docs.markdown import blocks, links, marked, rows
 from tests.runbooks.conftest import Table
 from tests.runbooks.pages import RUNBOOKS
 
 from ddb_cache_sync import BackfillOptions, KeyTemplate, Projection, prepare_backfill
+from ddb_cache_sync.config import RouteSettings
 from ddb_cache_sync.core.guards import guard_key
+from ddb_cache_sync.settings import PREFIX, Settings
 from ddb_cache_sync.sync.repair import repair
 from ddb_cache_sync.sync.repair_report import RepairTarget
 from ddb_cache_sync.testing import write_export
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import redis
     from tests.runbooks.conftest import Pipeline, Region
@@ -49,6 +52,39 @@ def test_every_runbook_says_the_same_things_of_its_fault(page: Path) -> None:
     places = [text.find(each) for each in [*said, "**Prevent it:**"]]
     assert places == sorted(places)
     assert -1 not in places
+
+
+LAYOUT = {
+    "KEY_TEMPLATE": "users:{id}",
+    "ENCODING": "dynamodb-json",
+    "MODE": "invalidate",
+    "TTL_ATTRIBUTE": "expires",
+    "VALUE_TTL_SECONDS": "60",
+    "UNMATCHED": "ignore",
+}
+"""Every variable that says something of a layout, with what may be said of an old one."""
+
+
+def test_no_variable_of_an_old_layout_says_anything_of_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to the function, nor in the shell."""
+    page = RUNBOOKS / "change-the-key-layout.md"
+    of_routes = Settings.model_fields.keys() & RouteSettings.model_fields.keys()
+    assert {name.lower() for name in LAYOUT} == {"unmatched", *of_routes}
+    monkeypatch.chdir(tmp_path)
+    written = marked(page, "run: write it")
+    (tmp_path / "new-layout.toml").write_text(re.findall(r"<<'END'\n(.*?)END\n", written, re.DOTALL)[0])
+    right = Settings.from_file(Path("new-layout.toml"))
+    old = {PREFIX + name: value for name, value in LAYOUT.items()}
+    assert Settings.from_environment(old | {f"{PREFIX}CONFIG": "new-layout.toml"}) != right
+    [step6] = re.findall(
+        r"merge\(Environment.Variables, `(.*?)`\)", marked(page, "run: apply to the new one"), re.DOTALL
+    )
+    assert Settings.from_environment(old | json.loads(step6)) == right
+    step9 = marked(page, "run: tidy up")
+    unset = {name for line in re.findall(r"^unset (.*)$", step9, re.MULTILINE) for name in line.split()}
+    assert unset == {*old, f"{PREFIX}NEW_LAYOUT"}
 
 
 @pytest.mark.servers

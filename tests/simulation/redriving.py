@@ -85,12 +85,11 @@ class Redrive:
             return Repairs(Sides(connection, PROJECTION, client, known, world.clock), world.clock, apply=True)
 
         return Redriving(
-            _origin(described, RedriveOptions(stream_arn=stream_arn)),
+            _origin(described, RedriveOptions(stream_arn=stream_arn), None),
             Replicator(connection, PROJECTION, clock=world.clock),
             PROJECTION,
             repairs,
             guard_ttl_seconds=int(self._cache.guard_ttl_seconds),
-            stream_label_ms=None,
             read_again=False,
             dry_run=False,
             clock=world.clock,

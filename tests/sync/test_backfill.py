@@ -168,6 +168,14 @@ def test_lookup_keys_are_filled_in_after_their_items(tmp_path: Path) -> None:
     assert "by-name:n1" not in cache.values
 
 
+def test_lookup_keys_that_could_be_the_keys_of_items_are_refused(tmp_path: Path) -> None:
+    """With the default mapping that is known once the table is; nothing is written."""
+    cache, router = MemoryCache(), Projection(lookups=[LookupKey("{kind}:{email}")])
+    with pytest.raises(ConfigurationError, match="could give the same key"):
+        filled(tmp_path, [{"id": "1", "kind": "T", "email": "x"}], router, cache=cache)
+    assert cache.values == {}
+
+
 def test_removals_by_time_to_live_that_are_to_be_kept_are_refused(tmp_path: Path) -> None:
     """An incremental export does not tell them from others."""
     with pytest.raises(ConfigurationError, match="Fill from a scan or from a full export"):

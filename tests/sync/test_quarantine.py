@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 import time
@@ -202,6 +203,18 @@ def test_a_folder_that_can_not_be_written_refuses(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["T"]
 
 
+def test_a_folder_on_a_full_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not safe there was not accepted; half a file is not left either."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ddb_cache_sync.sync.quarantine.os.fsync", full)
+    report = Replicator(MemoryCache(), quarantine=FolderQuarantine(tmp_path)).apply([poison(1)])
+    assert "can't be written: No space left on device" in report.failures[0].reason
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_a_quarantine_that_hangs_is_left_behind_at_the_deadline() -> None:
     """What was not accepted by then is reported, and what was is not; a late yes counts for nothing."""
     release = threading.Event()
@@ -227,16 +240,18 @@ def test_a_quarantine_that_hangs_is_left_behind_at_the_deadline() -> None:
 
 def test_each_delivery_gets_further_through_a_slow_quarantine() -> None:
     """It goes in the order of the batch, so Lambda's checkpoint moves on."""
-    sink = Sink(lambda _: time.sleep(0.02))
+    sink = Sink(lambda _: time.sleep(0.1))
     replicator = Replicator(MemoryCache(), quarantine=sink)
     batch = [poison(number) for number in range(1, 61)]
+    Replicator(MemoryCache()).apply(batch)  # the first time takes longer, and has to end before the deadline too
     deliveries = 0
     while batch:
-        report = replicator.apply(batch, deadline=time.monotonic() + 0.07)
+        report = replicator.apply(batch, deadline=time.monotonic() + 0.5)
         deliveries += 1
         first = int(report.failures[0].sequence_number) if report.failures else 61
-        # As many as are put at the same time can be ahead of one that was not accepted.
-        assert all(int(each.sequence_number) < first + 8 for each in report.quarantined)
+        # Before one that was accepted there are no others than those that were being put at the same time.
+        last = max((int(each.sequence_number) for each in report.quarantined), default=0)
+        assert sum(int(each.sequence_number) < last for each in report.failures) < 8
         batch = [each for each in batch if int(each["dynamodb"]["SequenceNumber"]) >= first]
         assert deliveries < 100
     assert deliveries > 1

@@ -193,6 +193,18 @@ def test_what_took_too_long_is_read_again(world: World) -> None:
     assert world.cache.values == {"users:1": b'{"id":"1","n":2}'}
 
 
+def test_a_minute_is_not_too_long(world: World) -> None:
+    """To the second."""
+    world.table.put({"id": "1"})
+
+    def just_in_time() -> None:
+        world.now += MOST_SECONDS
+
+    world.client.meanwhile = just_in_time
+    assert world.reader().get("1") == {"id": "1"}
+    assert (len(world.client.reads), [*world.cache.values]) == (1, ["users:1"])
+
+
 def test_what_takes_too_long_again_is_not_stored(world: World) -> None:
     """But given."""
     world.table.put({"id": "1"})
@@ -204,6 +216,13 @@ def test_what_takes_too_long_again_is_not_stored(world: World) -> None:
     assert world.reader().get("1") == {"id": "1"}
     assert len(world.client.reads) == 2
     assert world.cache.values == {}
+
+
+@pytest.mark.parametrize("seconds", [0.001, 60])
+def test_a_lease_may_last_from_a_millisecond_to_a_minute(world: World, seconds: float) -> None:
+    """Both are allowed."""
+    world.table.put({"id": "1"})
+    assert world.reader(lease_seconds=seconds).get("1") == {"id": "1"}
 
 
 def test_what_is_filled_in_expires_as_what_is_replicated(world: World) -> None:
@@ -368,6 +387,24 @@ def test_a_cache_that_refuses_us_is_an_error() -> None:
 
     with pytest.raises(CacheError, match="NOPERM"):
         World(cache=Refusing()).reader().get("1")
+
+
+def test_what_the_cache_refuses_to_lend_is_read_from_the_table() -> None:
+    """Of several keys that one alone, and nothing is stored under it."""
+
+    class Refusing(MemoryCache):
+        def claim(self, claims: Sequence[Claim], deadline: float | None = None) -> Sequence[Any]:
+            granted = super().claim(claims, deadline)
+            return [
+                CacheError("NOPERM") if each.key == "users:1" else answer
+                for each, answer in zip(claims, granted, strict=True)
+            ]
+
+    world = World(cache=Refusing())
+    for identity in ("1", "2"):
+        world.table.put({"id": identity})
+    assert world.reader().get_many(["1", "2"]) == [{"id": "1"}, {"id": "2"}]
+    assert [*world.cache.values] == ["users:2"]
 
 
 def test_many_threads_that_miss_one_key_make_one_read(world: World) -> None:

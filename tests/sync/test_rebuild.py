@@ -23,6 +23,7 @@ from ddb_cache_sync import (
     Version,
 )
 from ddb_cache_sync.core.guards import guard_key
+from ddb_cache_sync.errors import CacheError
 from ddb_cache_sync.sync.dropping import DropOptions
 from ddb_cache_sync.sync.rebuild import Rebuild
 from ddb_cache_sync.sync.repair import repair
@@ -157,6 +158,44 @@ def test_guards_that_do_not_tell_their_item_are_counted() -> None:
     move.cache.guards[guard_key("users:1")] = Version("who knows")
     report = move.rebuild.prepare_fill().run()
     assert (report.carried, report.backfill.written) == ((2, 0, 2), 2)
+
+
+def test_a_guard_whose_item_could_not_say_its_lookup_keys_is_left_for_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Carried, nobody would say them any more."""
+    new = Projection(KeyTemplate("v2:{id}"), lookups=[LookupKey("v2:by-name:{name}")])
+    move = Move(OLD, new)
+    for identity in "123":
+        move.put(move.old, identity, name=f"n{identity}")
+    apply = move.cache.apply
+    refused: list[str] = []
+
+    def refusing(writes: Any, deadline: float | None = None) -> Any:
+        results = [*apply([each for each in writes if each.key != "v2:by-name:n2"], deadline)]
+        for place, each in enumerate(writes):
+            if each.key == "v2:by-name:n2":
+                refused.append(each.key)
+                results.insert(place, CacheError("TOOMANY items have a word on one lookup key"))
+        return results
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryCache, "apply", lambda _, *arguments: refusing(*arguments))
+        assert move.rebuild.prepare_fill().run().carried == (3, 2, 1)
+    assert refused == ["v2:by-name:n2"]
+    assert guard_key("v2:2") not in move.cache.guards
+    assert move.rebuild.prepare_fill().run().carried == (3, 1, 0)
+    assert {key: value for key, value in move.cache.values.items() if key.startswith("v2:by-name:")} == {
+        f"v2:by-name:n{identity}": f"v2:{identity}".encode() for identity in "123"
+    }
+
+
+def test_guards_of_other_keys_stop_none() -> None:
+    """Of lookup keys for instance, or of somebody else's, that begin in the same way."""
+    move = Move()
+    move.cache.guards[guard_key("users:!:else")] = Version("who knows")
+    move.put(move.old, "1", name="a")
+    assert move.rebuild.prepare_fill().run().carried == (1, 1, 0)
 
 
 def test_what_is_dropped_is_the_old_layout_all_of_it_and_nothing_else() -> None:

@@ -61,6 +61,8 @@ class World:
         self.replicator = Replicator(self.cache, self.router)
         self.now = NOW
         self.entries = 0
+        self.stream_label: str | None = None
+        self.guard_ttl_seconds = DEFAULT_GUARD_TTL_SECONDS
 
     def put(self, identity: str, *, age: float = 60.0, **others: Any) -> dict[str, Any]:
         """Put an item; gives the stream's record, so old."""
@@ -96,6 +98,8 @@ class World:
             clients or RedriveClients(cast("Any", self.table)),
             "users",
             options=RedriveOptions(**options),
+            guard_ttl_seconds=self.guard_ttl_seconds,
+            stream_label=self.stream_label,
             clock=lambda: self.now,
         )
 
@@ -122,6 +126,15 @@ def test_young_records_are_applied_behind_the_guard(world: World) -> None:
     assert (report.entries, report.records, report.applied, report.stale, report.failed) == (2, 3, 2, 1, 0)
     assert world.cache.values == {"users:1": b'{"id":"1","name":"new"}'}
     assert (report.read_again, report.complete) == (0, True)
+
+
+def test_progress_is_told_by_entries(world: World) -> None:
+    """One by one."""
+    for identity in "123":
+        world.give_up(world.put(identity), world.put(identity, more=1))
+    told: list[int] = []
+    world.prepared().run(told.append)
+    assert told == [1, 1, 1]
 
 
 def test_running_it_twice_changes_nothing(world: World) -> None:
@@ -152,25 +165,122 @@ def test_an_old_record_is_not_believed(world: World) -> None:
         "users:3": b'{"id":"3","name":"never applied"}',
     }
     assert (report.read_again, report.repaired, report.applied, report.failed) == (3, 1, 0, 0)
-    assert [world.cache.guards[guard_key(f"users:{identity}")] for identity in "123"] == versions
+    assert [world.cache.guards[guard_key(f"users:{identity}")] for identity in "123"] == [
+        f"{version}:1"
+        for version in versions  # so neither that change nor an older one can come late and win
+    ]
 
 
 def test_what_is_older_than_a_record_that_was_read_again_loses(world: World) -> None:
     """The table was read in the record's stead; else an older change, still to come, would stay for good."""
     world.replicator.apply([world.put("1", name="first")])
-    older = world.put("1", name="second")
-    world.give_up(world.put("1", name="third"))
-    assert (world.redrive(read_again=True).repaired, world.replicator.apply([older]).stale) == (1, 1)
-    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
+    older, last = world.put("1", name="second"), world.put("1", age=2 * DAY, name="third")
+    world.put("1", name="of which no record is left")
+    world.give_up(last)
+    assert (world.redrive().repaired, world.replicator.apply([older, last]).stale) == (1, 2)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"of which no record is left"}'}
 
 
 def test_it_does_so_where_the_key_agreed_already(world: World) -> None:
     """As after a repair, which leaves the guard to the changes that are still to come."""
-    first, older, last = (world.put("1", name=name) for name in ("first", "second", "third"))
+    first, older, last = (world.put("1", age=2 * DAY, name=name) for name in ("first", "second", "third"))
     world.replicator.apply([first])
     world.cache.values["users:1"] = b'{"id":"1","name":"third"}'
     world.give_up(last)
-    assert (world.redrive(read_again=True).repaired, world.replicator.apply([older]).stale) == (0, 1)
+    assert (world.redrive().repaired, world.replicator.apply([older]).stale) == (0, 1)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
+
+
+@pytest.mark.parametrize(("stream_label", "number"), [("2025-04-24T12:00:00.000", "1"), (None, "2")])
+def test_another_stream_keeps_no_change_of_the_tables_out(world: World, stream_label: str | None, number: str) -> None:
+    """Neither by its own label, which may be newer, nor by one that the replicator gives to the table's stream."""
+    other = (
+        f"arn:aws:dynamodb:eu-west-1:111122223333:table/users/stream/2025-04-{22 + 2 * (number == '2')}T00:00:00.000"
+    )
+    world.stream_label = stream_label
+    world.replicator = Replicator(world.cache, world.router, stream_label=stream_label)
+    given_up = world.put("1", name="old")
+    late = world.put("1", name="new")
+    given_up["eventSourceARN"] = other
+    given_up["dynamodb"]["SequenceNumber"] = "9" * 39
+    world.give_up(given_up)
+    assert world.redrive(stream_arn=other).read_again == 1
+    assert world.replicator.apply([late]).applied == 1
+
+
+def test_where_no_word_is_taken_a_made_up_sequence_number_keeps_no_change_out(world: World) -> None:
+    """`read_again` takes nothing but keys."""
+    made_up, real = world.put("1", age=2 * DAY, name="old"), world.put("1", name="new")
+    made_up["dynamodb"]["SequenceNumber"] = "9" * 40
+    world.give_up(made_up)
+    assert world.redrive(read_again=True).read_again == 1
+    assert world.replicator.apply([real]).applied == 1
+
+
+def test_what_is_older_than_the_label_that_was_set_is_not_believed(world: World) -> None:
+    """It would outrank what another Region's stream has brought since."""
+    world.stream_label = "2025-04-24T12:00:00.000"
+    set_at = 1_745_496_000.0
+    before = world.put("1", age=NOW - set_at + 60, name="before")
+    after = world.put("2", age=NOW - set_at - 60, name="after")
+    world.give_up(before, after)
+    report = world.redrive()
+    assert (report.applied, report.read_again) == (1, 1)
+
+
+def test_a_longer_life_of_guards_makes_no_record_believed(world: World) -> None:
+    """It may have been set for this redrive only, when newer guards were gone already; a shorter one counts."""
+    for life, age, believed in [(96 * 3600, 30 * 3600, 0), (96 * 3600, 23 * 3600, 1), (10 * 3600, 9.5 * 3600, 0)]:
+        world.guard_ttl_seconds = life
+        world.give_up(world.put(f"{life}-{age}", age=age), name="000")
+        assert world.redrive().applied == believed
+
+
+@pytest.mark.parametrize("identity", ["", "x" * 2049])
+def test_a_key_that_no_item_can_have_fails_by_itself(world: World, identity: str) -> None:
+    """DynamoDB would refuse to read all others with it."""
+    forged, good = world.put("1", age=2 * DAY), world.put("2", age=2 * DAY)
+    forged["dynamodb"]["Keys"]["id"]["S"] = identity
+    world.give_up(forged, good)
+    report = world.redrive()
+    assert (report.failed, report.read_again, [*world.cache.values]) == (1, 1, ["users:2"])
+    assert "empty, or longer than a key can be" in report.problems[0]
+
+
+def test_a_router_that_can_read_nothing_again_is_refused_before_anything_is_applied(tmp_path: Path) -> None:
+    """Or fails what would have to be read, where that is only found on the way."""
+
+    class Own:
+        """A router of one's own, which does not tell where else an item may be."""
+
+        needs_old_images = False
+
+        def routed(self, change: Any) -> Any:
+            return ((Projection(KEYS), change),)
+
+    world = World(tmp_path, Own())
+    with pytest.raises(ConfigurationError):
+        world.redrive(read_again=True)
+    world.give_up(world.put("1"), world.put("2", age=2 * DAY))
+    report = world.redrive()
+    assert (report.applied, [*world.cache.values]) == (1, ["users:1"])
+    assert report.failed == 1
+
+
+def test_a_guard_that_is_newer_than_the_record_stays(world: World) -> None:
+    """Else what lies between the two would win when it is delivered again."""
+    oldest, between, newest = (world.put("1", age=2 * DAY, name=name) for name in ("first", "second", "third"))
+    world.replicator.apply([newest])
+    world.give_up(oldest)
+    assert (world.redrive().failed, world.replicator.apply([between]).stale) == (0, 1)
+    assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
+
+
+def test_of_several_records_of_an_item_the_newest_is_stood_for(world: World) -> None:
+    """In whatever order they were given up."""
+    oldest, between, newest = (world.put("1", age=2 * DAY, name=name) for name in ("first", "second", "third"))
+    world.give_up(newest, oldest)
+    assert (world.redrive().repaired, world.replicator.apply([between]).stale) == (1, 1)
     assert world.cache.values == {"users:1": b'{"id":"1","name":"third"}'}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.sync.tables import TableClient
@@ -36,10 +38,11 @@ class Pair:
         self.replicator.apply([record])
         return record
 
-    def repair(self, *keys: str, apply: bool = True, item: Image | None = None) -> list[Repaired]:
+    def repair(self, *keys: str, apply: bool = True, item: Image | None = None, **options: Any) -> list[Repaired]:
         """Repair these keys."""
         targets = [RepairTarget(key, item) for key in keys]
-        return [*repair(self.cache, Projection(KEYS), cast("Any", self.client), "users", targets, apply=apply)]
+        client = cast("Any", self.client)
+        return [*repair(self.cache, Projection(KEYS), client, "users", targets, apply=apply, **options)]
 
 
 def actions(found: list[Repaired]) -> list[tuple[RepairAction, Drift | None]]:
@@ -149,6 +152,17 @@ def test_a_key_that_keeps_moving_is_left_to_the_stream() -> None:
 
     RACE.extend(partial(spoil, number) for number in range(5))
     assert [each.action for each in pair.repair("users:1")] == [RepairAction.MOVED]
+
+
+@pytest.mark.parametrize(("seconds", "action"), [(60.0, RepairAction.WRITTEN), (60.1, RepairAction.MOVED)])
+def test_what_was_read_more_than_a_minute_ago_is_not_written(seconds: float, action: RepairAction) -> None:
+    """A guard could have come and gone since."""
+    pair = Pair()
+    pair.put("1")
+    pair.cache.values.clear()
+    moments = itertools.count(step=seconds)
+    assert [each.action for each in pair.repair("users:1", monotonic=lambda: next(moments))] == [action]
+    assert bool(pair.cache.values) is (action is RepairAction.WRITTEN)
 
 
 STEPS = st.lists(

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sync.tables import TableClient
 
-from ddb_cache_sync import Image, KeyTemplate, LookupKey, Projection, Replicator, Version
+from ddb_cache_sync import (
+    CacheError,
+    Compressed,
+    Image,
+    JsonEncoding,
+    KeyTemplate,
+    LookupKey,
+    Projection,
+    Replicator,
+    Version,
+)
 from ddb_cache_sync.core.comparison import Drift
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.sync.repair import repair
@@ -62,13 +72,22 @@ class Pair:
 
 
 class Racing(MemoryCache):
-    """A cache to which something happens just before words are said by a repair."""
+    """A cache to which something happens just before words are said by a repair, and which can refuse them."""
 
     def __init__(self, race: list[Callable[[], object]]) -> None:
         super().__init__()
         self.race = race
+        self.refusing = False
+        self.refused = 0
 
-    __slots__ = ("race",)
+    __slots__ = ("race", "refused", "refusing")
+
+    def apply(self, writes: Any, deadline: float | None = None) -> Any:
+        """Refuse words, where it is told to."""
+        if not self.refusing:
+            return super().apply(writes, deadline)
+        self.refused += len(writes)
+        return [CacheError("no words are taken") for _ in writes]
 
     def last_words(self, guards: Any, deadline: float | None = None) -> Any:
         """Let it happen once the words were read."""
@@ -177,6 +196,37 @@ def test_a_change_that_is_applied_meanwhile_counts() -> None:
     assert pair.lookups() == {"a": b"users:1"}
 
 
+@pytest.mark.parametrize("holds", ["key", "item"])
+def test_a_record_that_the_repair_of_the_items_own_key_made_stale_takes_no_lookup_key_away(holds: Holds) -> None:
+    """It is delivered again: stale by the guard that the repair has left, it releases what the item claims."""
+    pair = Pair(holds)
+    records = [pair.client.put("1", name="b"), pair.client.put("1", name="a")]
+    pair.replicator.apply(records)
+    del pair.cache.values["users:1"]
+    right = pair.lookups()
+    assert actions(pair.repair(RepairTarget("users:1"), apply=False)) == [(RepairAction.WRITTEN, Drift.MISSING)]
+    assert actions(pair.repair(RepairTarget("users:1"))) == [(RepairAction.WRITTEN, Drift.MISSING)]
+    for record in records:
+        assert pair.replicator.apply([record]).stale == 1
+    assert pair.lookups() == right
+    pair.put("1", "c")
+    assert [*pair.lookups()] == ["c"]
+
+
+def test_an_own_key_is_not_repaired_before_its_item_could_say_its_claims() -> None:
+    """They are said the next time then, and nothing is stale before."""
+    pair = Pair()
+    record = pair.client.put("1", name="a")
+    pair.replicator.apply([record])
+    del pair.cache.values["users:1"]
+    pair.cache.refusing = True
+    [refused] = pair.repair(RepairTarget("users:1"))
+    assert (refused.action, refused.reason, pair.cache.refused) == (RepairAction.REFUSED, "no words are taken", 1)
+    pair.cache.refusing = False
+    assert pair.replicator.apply([record]).applied == 1
+    assert pair.lookups() == {"a": b"users:1"}
+
+
 def test_what_nobody_can_tell_needs_a_verification_of_the_whole_table() -> None:
     """A key that leads nowhere, with no word on it."""
     pair = Pair()
@@ -206,6 +256,33 @@ def test_what_can_not_be_sound_is_refused() -> None:
     pair.cache.guards[guard_key("users:1")] = Version("who knows")
     [refused] = pair.repair(RepairTarget(f"{BY}b"))
     assert (refused.action, "no version" in (refused.reason or "")) == (RepairAction.REFUSED, True)
+
+
+def test_what_the_cache_refuses_is_told() -> None:
+    """With its reason, and as nothing that was done."""
+
+    class Refusing(Racing):
+        def apply(self, writes: Any, deadline: float | None = None) -> Any:
+            return [CacheError("NOPERM") for _ in writes]
+
+    pair = Pair()
+    pair.cache = Refusing(pair.race)
+    pair.client.put("1", name="a")
+    [refused] = pair.repair(RepairTarget(f"{BY}a", Image({"id": {"S": "1"}})))
+    assert (refused.action, refused.drift, refused.reason) == (RepairAction.REFUSED, Drift.MISSING, "NOPERM")
+    assert not refused.applied
+
+
+def test_an_item_that_can_not_be_carried_leaves_its_lookup_key_alone() -> None:
+    """Nobody knows what the key should hold."""
+    pair = Pair("item")
+    small = Compressed(JsonEncoding(), max_bytes=1000)
+    pair.router = Projection(KeyTemplate("users:{id}"), small, lookups=pair.router.lookups)
+    pair.client.put("1", name="a", data="long" * 1000)
+    pair.cache.values[f"{BY}a"] = b"spoilt"
+    [refused] = pair.repair(RepairTarget(f"{BY}a", Image({"id": {"S": "1"}})))
+    assert (refused.action, "more than 1000 bytes" in (refused.reason or "")) == (RepairAction.REFUSED, True)
+    assert pair.lookups() == {"a": b"spoilt"}
 
 
 NAMES, ITEMS = ("a", "b", "c"), ("1", "2", "3")

@@ -194,6 +194,22 @@ class Redelivering:
         self.given_back += [each["ReceiptHandle"] for each in request["Entries"]]
 
 
+class Slow:
+    """A queue whose messages come back before all have been seen, since each takes long."""
+
+    def __init__(self) -> None:
+        self.answers = [["a"], ["a"], ["a"], ["b"], [], []]
+
+    def receive_message(self, **_: Any) -> Any:
+        names = self.answers.pop(0)
+        return {"Messages": [{"MessageId": name, "ReceiptHandle": name, "Body": name} for name in names]}
+
+
+def test_what_comes_again_does_not_make_a_queue_empty() -> None:
+    """Others may be behind it."""
+    assert names(SqsSource(Slow(), "url", wait_seconds=0), None, None) == ["a", "b"]
+
+
 @pytest.mark.parametrize("delete_at", ["once", "the end", "never"])
 def test_a_message_that_comes_again_is_taken_once(delete_at: str) -> None:
     """Its newest receipt is the one that can delete it; deleted, it is not given back."""

@@ -51,7 +51,10 @@ class Shard:
         if not page and self.closed:
             return {"Records": []}
         records = [
-            {"eventName": "INSERT", "dynamodb": {"Keys": {"b": {"B": b"x"}}, "SequenceNumber": f"{number:020d}"}}
+            {
+                "eventName": "INSERT",
+                "dynamodb": {"Keys": {"b": {"B": b"x"}}, "SequenceNumber": f"{number:020d}", "SizeBytes": 1000},
+            }
             for number in page
         ]
         return {"Records": records, "NextShardIterator": f"{page[-1] + 1 if page else first} empty"}
@@ -105,6 +108,16 @@ def test_a_range_larger_than_any_batch_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(stream_ranges, "MOST_RECORDS", 10)
     with pytest.raises(TableError, match="a range of more than 10 records"):
         read(Shard(*range(100)), 1, 90)
+
+
+def test_a_range_of_records_too_large_to_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand records could be of 400 KB an image each."""
+    monkeypatch.setattr(stream_ranges, "MOST_RANGE_BYTES", 3000)
+    assert read(Shard(*range(5, 30)), 9, 11) == ([9, 10, 11], True)
+    shard = Shard(*range(5, 30))
+    with pytest.raises(TableError, match="a range of more than 0 MiB"):
+        read(shard, 9, 28)
+    assert shard.calls == 4, "it reads no further"
 
 
 @pytest.mark.parametrize("code", ["ExpiredIteratorException", "TrimmedDataAccessException"])

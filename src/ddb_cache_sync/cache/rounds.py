@@ -100,11 +100,16 @@ class Round:
         Raises:
             CacheError: The cache refuses us.
         """
+        unknown: Exception | None = None
         try:
             for call in calls:
+                if call.node is None and unknown is not None:
+                    self._settle_error(call, unknown)
+                    continue
                 try:
                     node = call.node or self._topology.node_of(call.writes[0].key)
                 except CLIENT_ERRORS as error:
+                    unknown = error  # the nodes can't be learned: to try so for each call would outlast the deadline
                     self._settle_error(call, error)
                     continue
                 if node is None:

@@ -5,7 +5,9 @@ Rules:
 1. A value is compared as the projection would write it now, compressed ones by what they expand to.
 2. In the modes `invalidate` and `refresh` a key may be missing, and so may one that has a fixed time to live.
 3. An item that has expired by now says nothing: either side may have dropped it already.
-4. A cache key is read back into the primary key of its item where the key mapping is a template, or the default. The
+4. Where what time to live removes from the table is kept, a table that has no such item says nothing either: only the
+   cache has what was kept.
+5. A cache key is read back into the primary key of its item where the key mapping is a template, or the default. The
    key that is made of what was read must be the same again.
 """
 
@@ -37,6 +39,8 @@ class Expected(NamedTuple):
     may_be_missing: bool = False
     expired: bool = False
     """The item has expired by now: whatever the key holds is right."""
+    untold: bool = False
+    """The table has no such item, and the key may hold what was kept of one (rule 4): it can hold anything."""
 
     @property
     def key(self) -> str:
@@ -45,7 +49,7 @@ class Expected(NamedTuple):
 
     def drift(self, found: StoredValue | None) -> Drift | None:
         """How what was found differs; None: it does not."""
-        if self.expired or (found is None and self.may_be_missing):
+        if self.expired or self.untold or (found is None and self.may_be_missing):
             return None
         kind = drift(self.write.value, found)
         same = kind is Drift.STALE and expand_alike(self.projection, self.write.value, found)
@@ -154,7 +158,7 @@ def expected_at(router: Router, projection: Projection, key: str, item: Upsert |
         for each in expected_of(router, item, now):
             if each.key == key:
                 return each
-    return nothing_expected(projection, key)
+    return nothing_expected(projection, key)._replace(untold=item is None and projection.keeps_ttl_removals)
 
 
 def _may_be_missing(projection: Projection) -> bool:

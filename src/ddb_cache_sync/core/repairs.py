@@ -24,8 +24,8 @@ class Repair(NamedTuple):
     found: str
     """What the guard held before the item was read; empty: there was none."""
     leaves: Version | None = None
-    """The version that the guard is to hold, where a change was made, or another guard of the same item had it, before
-    the item was read. None: what was found, with a suffix (rule 2)."""
+    """What the guard is to hold, where a change was made, or another guard of the same item had it, before the item was
+    read. None: what was found, with a suffix (rule 2)."""
 
     @property
     def key(self) -> str:

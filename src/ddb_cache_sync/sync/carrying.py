@@ -10,7 +10,9 @@ Rules:
    version, if its own guard has not moved: the item is at least as new as either (`core.repairs`). Where it has moved
    all is done anew, a few times.
 2. Where an old guard has gone, no record of that item can come any more: nothing has to be carried.
-3. What was carried is not carried again: it can be done as often as one likes. A layout that the stream left for a
+3. What the item says of its lookup keys is said first: where it is not taken, the guard is left, and carried the next
+   time. Else nobody would say it any more.
+4. What was carried is not carried again: it can be done as often as one likes. A layout that the stream left for a
    while, and comes back to, is put right by it too.
 """
 
@@ -127,31 +129,34 @@ class Carrying:
         started = self._monotonic()
         wanted = [*self._wanted(guarded)]
         items = self._sides.items([each.of.item.attributes for each in wanted])
-        repairs: list[tuple[_Wanted, Repair, Upsert | None]] = []
+        repairs: list[tuple[_Wanted, Repair]] = []
+        words: list[Write] = []
         for each, item in zip(wanted, items, strict=True):
             try:
                 repair = self._repair(each, item)
+                if repair is not None and item is not None:
+                    words += [*each.projection.words(repair.write, item, [item], stale=False)]
             except RecordError:
                 self.left += 1
                 continue
             if repair is not None:
-                repairs.append((each, repair, item))
+                repairs.append((each, repair))
         if self._monotonic() - started > _MOST_SECONDS:
-            yield from (each.of for each, _, _ in repairs)
+            yield from (each.of for each, _ in repairs)
             return
         deadline = time.monotonic() + PATIENCE_SECONDS
-        results = self._sides.cache.repair([repair for _, repair, _ in repairs], deadline)
-        words: list[Write] = []
-        for (each, repair, item), result in zip(repairs, results, strict=True):
+        said = zip(words, self._sides.cache.apply(words, deadline), strict=True)
+        refused = {word.owner for word, result in said if result is not APPLIED and result is not STALE}
+        self.left += sum(repair.key in refused for _, repair in repairs)
+        repairs = [(each, repair) for each, repair in repairs if repair.key not in refused]
+        results = self._sides.cache.repair([repair for _, repair in repairs], deadline)
+        for (each, _), result in zip(repairs, results, strict=True):
             if result is STALE:
                 yield each.of
             elif result is not APPLIED:
                 self.left += 1
             else:
                 self.carried += 1
-                if item is not None:
-                    words += each.projection.words(repair.write, item, [item], stale=False)
-        self._sides.cache.apply(words, deadline)
 
     def _wanted(self, guarded: Sequence[_Guarded]) -> Iterator[_Wanted]:
         """The keys of the new layout whose guards are behind."""

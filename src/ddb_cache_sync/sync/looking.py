@@ -64,7 +64,7 @@ class Looking:
             Asked(
                 each.key,
                 self._sides.known.projections[each.projection],
-                None if each.item is None else key_of_text(each.item),
+                () if each.item is None else (key_of_text(each.item),),
             )
             for each in suspects
         ]

@@ -2,7 +2,7 @@
 
 Rules:
 
-1. The items that matter are those with a claim in the guard, the one that the key leads to, and the one that is named.
+1. The items that matter are those with a claim in the guard, the one that the key leads to, and those that are named.
    An item that claims the key in the table alone, and is none of these, has to be named by whoever has read the table.
 2. Words and own guards are read before the items, so that each item is at least as new as they are (`core.repairs`).
 3. Memory is bounded: a hundred items at a time, or those of one key.
@@ -38,8 +38,8 @@ class Asked(NamedTuple):
     key: str
     projection: Projection
     """One that has such lookup keys."""
-    item: Image | None
-    """The primary key of an item that claims it, or did; None: nobody is named."""
+    items: Sequence[Image] = ()
+    """The primary keys of items that claim it, or did; empty: nobody is named."""
 
 
 class LookupSight(NamedTuple):
@@ -56,6 +56,8 @@ class LookupSight(NamedTuple):
     """The items that matter, by their primary keys as JSON text; None: the table has no such item."""
     claims: Sequence[Claim]
     """Those of them that claim the key by what the table says."""
+    leads: bool
+    """Whether what it holds tells an item."""
     now: float
     """When it was seen, epoch seconds."""
     fault: str | None = None
@@ -106,6 +108,7 @@ class _Read(NamedTuple):
     asked: Asked
     found: StoredValue | None
     words: Mapping[str, LastWord]
+    leads: bool
     items: Mapping[str, ItemKey]
     """The primary keys that matter, by their JSON text."""
 
@@ -123,7 +126,9 @@ def lookup_sights(sides: Sides, asked: Sequence[Asked]) -> Iterator[LookupSight]
     found = sides.strings([each.key for each in asked])
     waiting: list[_Read] = []
     for each, words in zip(asked, said, strict=True):
-        read = _Read(each, found[each.key], words, _items_of(sides, each, words, found[each.key]))
+        leads_to = _led(sides, found[each.key])
+        items = _items_of(sides, each, words, leads_to)
+        read = _Read(each, found[each.key], words, leads_to is not None, items)
         if waiting and sum(len(one.items) for one in [*waiting, read]) > _ITEMS:
             yield from _seen(sides, waiting)
             waiting = []
@@ -141,16 +146,20 @@ def own_keys(sides: Sides, item: ItemKey) -> Iterator[tuple[str, Projection]]:
             continue
 
 
+def _led(sides: Sides, found: StoredValue | None) -> ItemKey | None:
+    """The item whose cache key a lookup key holds; None: it holds none, or one that does not tell its item."""
+    told = sides.known.item_key(found.decode(errors="replace")) if isinstance(found, bytes) else None
+    return None if told is None else told[1]
+
+
 def _items_of(
-    sides: Sides, asked: Asked, words: Mapping[str, LastWord], found: StoredValue | None
+    sides: Sides, asked: Asked, words: Mapping[str, LastWord], leads_to: ItemKey | None
 ) -> dict[str, ItemKey]:
     """The primary keys of the items that matter (rule 1)."""
     own = [owner for owner, word in words.items() if word.claims]
-    if isinstance(found, bytes):
-        own.append(found.decode(errors="replace"))  # where it holds the item's key
     told = [each[1] for each in map(sides.known.item_key, own) if each is not None]
-    if asked.item is not None:
-        told.append(ItemKey(sides.known.table, asked.item))
+    told += [] if leads_to is None else [leads_to]
+    told += [ItemKey(sides.known.table, item) for item in asked.items]
     return {key_text(each): each for each in told}
 
 
@@ -162,7 +171,7 @@ def _seen(sides: Sides, read: Sequence[_Read]) -> Iterator[LookupSight]:
     versions = dict(zip(guards, sides.guards([*guards.values()]), strict=True))
     items = dict(zip(keys, sides.items([item.attributes for item in keys.values()]), strict=True))
     now = sides.clock()
-    for asked, found, words, mine in read:
+    for asked, found, words, leads, mine in read:
         claims: list[Claim] = []
         fault = None
         for item in (items[text] for text in mine):
@@ -173,4 +182,5 @@ def _seen(sides: Sides, read: Sequence[_Read]) -> Iterator[LookupSight]:
             except RecordError as error:
                 fault = error.problem
         theirs = {key: versions[key] for text in mine for key, _ in own[text]}
-        yield LookupSight(asked, found, words, theirs, {text: items[text] for text in mine}, claims, now, fault)
+        seen = {text: items[text] for text in mine}
+        yield LookupSight(asked, found, words, theirs, seen, claims, leads, now, fault)

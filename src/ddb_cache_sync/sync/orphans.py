@@ -102,7 +102,7 @@ class Orphans:
         own: dict[str, tuple[Projection, ItemKey]] = {}
         for key in keys:
             if (lookup := self._known.lookup_of(key)) is not None:
-                lookups.append(Asked(key, lookup, None))
+                lookups.append(Asked(key, lookup))
             elif (found := self._known.item_key(key)) is not None:
                 own[key] = found
         items = self._sides.items([item.attributes for _, item in own.values()])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.expectations import Known
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.versions import StreamArn
 from ddb_cache_sync.errors import ConfigurationError, RecordError, TableError
 from ddb_cache_sync.sync.checkpoint import Checkpoint
 from ddb_cache_sync.sync.quarantine import check_queue_url, s3_place
@@ -79,7 +80,7 @@ def prepare_redrive(
             "a checkpoint for a queue", hint="Leave it out: what succeeded leaves a queue with --delete."
         )
     described = table_description(clients.dynamodb, table)
-    origin = _origin(described, chosen)
+    origin = _origin(described, chosen, stream_label_ms(stream_label))
     inspectable = inspectable_cache_of(cache, guard_ttl_seconds)
 
     def repairs() -> Repairs:
@@ -95,13 +96,14 @@ def prepare_redrive(
         except TableError as error:  # of this one: its shard may be gone, with others still there
             raise RecordError(error.problem) from None
 
+    if chosen.read_again or not origin.current:
+        repairs()  # refuses a router with which nothing can be repaired
     redriving = Redriving(
         origin,
         Replicator(cache, router, guard_ttl_seconds=guard_ttl_seconds, stream_label=stream_label, clock=clock),
         router,
         repairs,
         guard_ttl_seconds=guard_ttl_seconds,
-        stream_label_ms=stream_label_ms(stream_label),
         read_again=chosen.read_again,
         dry_run=chosen.dry_run,
         clock=clock,
@@ -125,7 +127,7 @@ def _source(source: str, clients: RedriveClients) -> GivenUpSource:
     return SqsSource(clients.sqs or sqs_client_of(source), source)
 
 
-def _origin(described: TableDescription, options: RedriveOptions) -> Origin:
+def _origin(described: TableDescription, options: RedriveOptions, label_ms: int | None) -> Origin:
     """Where records have to come from."""
     account = described.arn.split(":")[4]
     if options.account not in (None, account):
@@ -135,11 +137,24 @@ def _origin(described: TableDescription, options: RedriveOptions) -> Origin:
         )
     wanted = options.stream_arn or described.stream_arn
     kinesis = wanted is not None and wanted.split(":")[2:3] == ["kinesis"]
+    applied = kinesis or wanted == described.stream_arn
+    own, now = (_label_ms(arn) for arn in (wanted, described.stream_arn))
+    now = now if label_ms is None else label_ms
     return Origin(
         described.name,
         account,
         wanted,
         # Of a stream that is switched off, the changes since are nowhere, so that nothing of it is known to be newest.
-        current=kinesis or (wanted == described.stream_arn and described.stream_enabled),
+        current=kinesis or (applied and described.stream_enabled),
+        label_ms=label_ms if applied else None,
+        outranked=applied or (own is not None and now is not None and own < now),
         key_types=dict(zip(described.key_names, described.key_types, strict=True)),
     )
+
+
+def _label_ms(stream_arn: str | None) -> int | None:
+    """When a stream was created, epoch ms; None: its ARN does not tell."""
+    try:
+        return None if stream_arn is None else StreamArn.parse(stream_arn).label_ms
+    except ValueError:
+        return None

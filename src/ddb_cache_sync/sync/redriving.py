@@ -4,29 +4,33 @@ Rules:
 
 1. Where the records come from is checked before anything is applied: one of another table, account or stream, and all
    that came with it is refused.
-2. A record's payload is applied only while every guard that a newer change of its item has set must still be there:
-   then the guard decides, as always. That is so while the record is younger than guards live, less a margin, and is of
-   the stream that the table writes to now. The payload of any other is not believed: its item is read from the table,
-   consistently, and its cache keys are repaired (`repair` says why nothing stale can be left), lookup keys that it
-   names among them. The repair stands for the record, so the guard is left with its version at least: an older change
-   that is still to come would win for good otherwise.
-3. The time that a record tells is not trusted either, where it is in the future or missing; nor is its version then,
-   which would keep real changes out.
+2. A record's payload is applied only while every guard that a newer change of its item has set must still be there,
+   and must rank above it: then the guard decides, as always. That is so while the record is younger than guards live,
+   less a margin, is of the stream that the table writes to now, and was made since a stream label that was set. How
+   long guards live is 25 h at the most for this: a longer life may have been set only lately. The payload of any
+   other is not believed: its item is read from the table, consistently, and its cache keys are repaired (`repair`
+   says why nothing stale can be left), lookup keys that it names among them.
+3. Such a repair stands for the record, so the guard is left above its version: an older change that is still to come
+   would win for good otherwise. But a version that is wrong keeps real changes out. So none is taken from a record
+   whose time is in the future or missing, nor from another stream unless all that the table's stream brings ranks
+   above it, nor where nobody's word is to be taken (`read_again`).
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from ddb_cache_sync.core.expectations import NO_VERSION
+from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.outcomes import APPLIED, ApplyReport
 from ddb_cache_sync.core.stream_records import decode_record, malformed
 from ddb_cache_sync.core.versions import StreamArn
-from ddb_cache_sync.errors import RecordError
+from ddb_cache_sync.errors import ConfigurationError, RecordError
 from ddb_cache_sync.sync.batch import Batch
 from ddb_cache_sync.sync.repair_report import RepairAction
 
@@ -49,6 +53,7 @@ MOST_MARGIN_SECONDS: Final = 3600.0
 clock that is wrong, times cut to the minute, and the time that applying takes."""
 
 _MOST_AHEAD_SECONDS: Final = 300.0
+_MOST_KEY_BYTES: Final = (2048, 1024)  # of a partition key, of a sort key
 _CHUNK: Final = 5000
 _GOOD: Final = (RepairAction.WRITTEN, RepairAction.DELETED, RepairAction.AGREES)
 _MOVED: Final = "its key kept moving: the stream is at work on it"
@@ -66,7 +71,11 @@ class Origin:
     current: bool
     """Whether that stream has all changes of the table since: those of an older stream do not."""
     key_types: Mapping[str, str]
-    """The types of the key attributes, by name."""
+    """The types of the key attributes, by name; the partition key first."""
+    label_ms: int | None
+    """The stream label that the replicator gives its records, epoch ms; None: their own."""
+    outranked: bool
+    """Whether whatever the table's stream is yet to bring ranks above the versions of its records."""
 
     def check(self, stream_arn: object) -> None:
         """Make sure that something comes from this stream.
@@ -91,13 +100,13 @@ class Origin:
             else f"It has to be of table {self.table} in account {self.account}.",
         )
 
-    def decoded(self, raw: Any, stream_label_ms: int | None) -> StreamRecord:
+    def decoded(self, raw: Any) -> StreamRecord:
         """A record, its table and primary key checked.
 
         Raises:
             RecordError: It is malformed, or its primary key is not one of the table.
         """
-        record = decode_record(raw, stream_label_ms)
+        record = decode_record(raw, self.label_ms)
         if record.table != self.table:  # of Kinesis, whose stream may carry several
             raise RecordError("a record of another table", sequence_number=record.sequence_number)
         if record.keys.fault() is not None:
@@ -105,6 +114,11 @@ class Origin:
         types = {name: next(iter(value)) for name, value in record.keys.wire.items()}
         if types != self.key_types:
             raise RecordError("dynamodb.Keys: not the table's key attributes", sequence_number=record.sequence_number)
+        for name, most in zip(self.key_types, _MOST_KEY_BYTES, strict=False):
+            if not 0 < _size(record.keys[name]) <= most:  # which DynamoDB would refuse to read
+                raise RecordError(
+                    "dynamodb.Keys: empty, or longer than a key can be", sequence_number=record.sequence_number
+                )
         return record
 
 
@@ -143,7 +157,6 @@ class Redriving:
         router: The replicator's projection, or its router; for a dry run.
         repairs: Repairs the keys of the others; made when the first comes.
         guard_ttl_seconds: The replicator's.
-        stream_label_ms: The replicator's.
         read_again: Trust none.
         dry_run: Tell what would be done, and write nothing.
         clock: Epoch seconds.
@@ -157,7 +170,6 @@ class Redriving:
         repairs: Callable[[], Repairs],
         *,
         guard_ttl_seconds: int,
-        stream_label_ms: int | None,
         read_again: bool,
         dry_run: bool,
         clock: Callable[[], float],
@@ -168,9 +180,9 @@ class Redriving:
         self._make_repairs = repairs
         self._repairs: Repairs | None = None
         self._margin = min(MOST_MARGIN_SECONDS, guard_ttl_seconds / 10)
-        self._trusted_seconds = guard_ttl_seconds - self._margin
-        self._stream_label_ms = stream_label_ms
+        self._trusted_seconds = min(guard_ttl_seconds, DEFAULT_GUARD_TTL_SECONDS) - self._margin
         self._trusts = origin.current and not read_again
+        self._takes_versions = origin.outranked and not read_again
         self._dry_run = dry_run
         self._clock = clock
 
@@ -197,7 +209,7 @@ class Redriving:
         now = self._clock()
         for raw in records:
             try:
-                record = self.origin.decoded(raw, self._stream_label_ms)
+                record = self.origin.decoded(raw)
             except RecordError as error:
                 done.failures.append(str(error))
                 continue
@@ -215,13 +227,14 @@ class Redriving:
         created = record.created_at
         if not self._trusts or created is None:
             return False
-        return created > now - self._trusted_seconds and not _from_the_future(record, now)
+        since = max(now - self._trusted_seconds, (self.origin.label_ms or 0) / 1000)
+        return created > since and not _from_the_future(record, now)
 
     def _applied(self, records: list[Any]) -> ApplyReport:
         if not self._dry_run:
             return self._replicator.apply(records, deadline=time.monotonic() + min(PATIENCE_SECONDS, self._margin))
         # What the batch would come to where no guard is newer.
-        batch, now = Batch(records, self._router, self._stream_label_ms), self._clock()
+        batch, now = Batch(records, self._router, self.origin.label_ms), self._clock()
         results: list[WriteResult] = [APPLIED for _ in batch.writes(now)]
         said: list[WriteResult] = [APPLIED for _ in batch.words(results)]
         return batch.report(results, now, said)
@@ -229,7 +242,11 @@ class Redriving:
     def _repair(self, records: Sequence[StreamRecord], done: Done) -> None:
         """Repair every cache key of the items of these records."""
         if self._repairs is None:
-            self._repairs = self._make_repairs()
+            try:
+                self._repairs = self._make_repairs()
+            except ConfigurationError as error:  # of the router: others are applied all the same
+                done.failures.append(error.problem)
+                return
         now = self._clock()
         items: dict[bytes, tuple[Image, list[Image]]] = {}
         changes: dict[bytes, Version] = {}
@@ -237,16 +254,16 @@ class Redriving:
             identity = _identity(record.keys)
             _, images = items.setdefault(identity, (record.keys, []))
             images += [image for image in (record.new_image, record.old_image) if image is not None]
-            if not _from_the_future(record, now):
+            if self._takes_versions and not _from_the_future(record, now):
                 changes[identity] = max(changes.get(identity, NO_VERSION), record.version)
-        targets: dict[str, RepairTarget] = {}
+        targets: dict[str, list[RepairTarget]] = {}  # of a lookup key, each item that a record passes it from or to
         for target in self._repairs.targets_of([*items.values()]):
             if isinstance(target, RecordError):
                 done.failures.append(target.problem)
             else:
                 change = None if target.item is None else changes.get(_identity(target.item))
-                targets.setdefault(target.key, target._replace(change=change))
-        for repaired in self._repairs.run(targets.values()):
+                targets.setdefault(target.key, []).append(target._replace(change=change))
+        for repaired in self._repairs.run(chain.from_iterable(targets.values())):
             if repaired.action in _GOOD:
                 done.repaired += repaired.action is not RepairAction.AGREES
             else:
@@ -256,6 +273,11 @@ class Redriving:
 def _from_the_future(record: StreamRecord, now: float) -> bool:
     """Whether nothing it tells of its time, or that follows from it as a Kinesis version does, can be believed."""
     return record.created_at is None or record.created_at >= now + _MOST_AHEAD_SECONDS
+
+
+def _size(content: object) -> int:
+    """The bytes of a key attribute; 1 for a number, which can't be too long."""
+    return len(content.encode()) if isinstance(content, str) else len(content) if isinstance(content, bytes) else 1
 
 
 def _identity(key: Image) -> bytes:

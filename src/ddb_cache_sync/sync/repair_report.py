@@ -41,8 +41,8 @@ class RepairTarget(NamedTuple):
     kind: Drift | None = None
     """How it drifted, by a verification of the whole table; None: nobody has compared that."""
     change: Version | None = None
-    """A change of the item that was made before the repair, and is not applied otherwise: the guard is to hold its
-    version at least, so that nothing older wins. None: there is none."""
+    """A change of the item that was made before the repair, and is not applied otherwise: the guard is to hold
+    more than its version, so that neither it nor anything older wins. None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)

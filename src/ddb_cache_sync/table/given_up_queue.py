@@ -62,9 +62,10 @@ class SqsSource:
         empty = 0
         while empty < 2 and (limit is None or len(seen) < limit):
             most = _MOST_RECEIVED if limit is None else min(_MOST_RECEIVED, limit - len(seen))
-            page = self._receive(most, seen)
+            received, page = self._receive(most, seen)
             seen.update(page)
-            empty = 0 if page else empty + 1
+            # What was seen comes again when its time is up, and is hidden anew: others may be behind it.
+            empty = 0 if received else empty + 1
             if page:
                 yield page
 
@@ -91,8 +92,8 @@ class SqsSource:
                 return  # they come back by themselves
         self._receipts.clear()
 
-    def _receive(self, most: int, seen: Collection[str]) -> list[str]:
-        """The ids of those that were not seen. One that comes again, since all takes long, has a new receipt."""
+    def _receive(self, most: int, seen: Collection[str]) -> tuple[int, list[str]]:
+        """How many came, and the ids of those that were not seen. One that comes again has a new receipt."""
         answer = self._call(
             "receive",
             lambda: self._client.receive_message(
@@ -103,14 +104,15 @@ class SqsSource:
             ),
         )
         names = []
-        for message in answer.get("Messages", []):
+        messages = answer.get("Messages", [])
+        for message in messages:
             name = message["MessageId"]
             if name not in seen:
                 names.append(name)
                 self._bodies[name] = message["Body"].encode("utf-8", "replace")
             if name not in seen or name in self._receipts:
                 self._receipts[name] = message["ReceiptHandle"]
-        return names
+        return len(messages), names
 
     def _call(self, what: str, request: Callable[[], Any]) -> Any:
         return self._retries.call(f"{what} messages of the queue", request, _SQS_HINTS)

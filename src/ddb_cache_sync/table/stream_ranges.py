@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST_RECORDS: Final = 100_000
 """Of a range: a batch of 10,000, among those of nine other lanes of its shard."""
+MOST_RANGE_BYTES: Final = 100 << 20
+"""Of a range, as the stream counts its records: a batch is handed over in 6 MB, among those of nine other lanes."""
 
 _PAGE: Final = 1000
 _MOST_EMPTY_PAGES: Final = 200  # in a row: a range whose end the shard does not have would be waited for without end
@@ -52,6 +54,7 @@ def read_range(client: DynamoDBStreamsClient, wanted: StreamRange) -> ReadBack:
     start, end = sortable_digits(wanted.start), sortable_digits(wanted.end)
     numbers: list[str] = []
     records: list[dict[str, Any]] = []
+    size = 0
     for record in _from(stream, wanted):
         number = sortable_digits(record["dynamodb"]["SequenceNumber"])
         if number > end:
@@ -59,10 +62,15 @@ def read_range(client: DynamoDBStreamsClient, wanted: StreamRange) -> ReadBack:
         if number >= start:
             numbers.append(number)
             records.append(to_lambda_record(record, wanted.stream_arn))
+            size += record["dynamodb"].get("SizeBytes", 0)
         if number == end:
             break
         if len(records) > MOST_RECORDS:
             raise TableError(f"a range of more than {MOST_RECORDS:,} records", hint="No batch has as many.")
+        if size > MOST_RANGE_BYTES:
+            raise TableError(
+                f"a range of more than {MOST_RANGE_BYTES >> 20} MiB", hint="Bring its items back by verify and repair."
+            )
     return ReadBack(records, bool(numbers) and numbers[0] == start and numbers[-1] == end)
 
 
