@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from deployment.at_scale.machines import allow, state_machine
 from deployment.at_scale.states import (
     BACKFILL_RESULTS,
     EXPORTS,
@@ -20,14 +20,11 @@ from deployment.at_scale.states import (
     verification,
 )
 from deployment.buckets import private_bucket
-from deployment.functions import SyncFunction, retention
-from deployment.nag import acknowledge, acknowledge_wildcards
+from deployment.functions import SyncFunction
 from deployment.settings import replication_settings
 from deployment.table.infrastructure import DESCRIBING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aws_cdk import aws_lambda as lambda_
 
     from deployment.cache.infrastructure import Cache
@@ -178,74 +175,22 @@ class AtScale(Construct):
     def _machine(
         self, construct_id: str, parts: tuple[str, str, str], definition: Any, results: str
     ) -> sfn.StateMachine:
-        functions = [self.functions[part].function for part in parts]
-        plan, work, sum_up = (function.function_arn for function in functions)
-        machine = Machine(
-            plan=plan,
-            work=work,
-            sum_up=sum_up,
-            bucket=self.bucket.bucket_name,
-            concurrency=self._options.backfill_concurrency,
-        )
-        group = logs.LogGroup(
-            self,
-            f"{construct_id}Logs",
-            retention=retention(self._options.log_days),
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        role = iam.Role(self, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        made = sfn.StateMachine(
+        plan, work, sum_up = (self.functions[part].function.function_arn for part in parts)
+        return state_machine(
             self,
             construct_id,
-            definition_body=sfn.DefinitionBody.from_string(cdk.Stack.of(self).to_json_string(definition(machine))),
-            role=role,
-            logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
-            timeout=cdk.Duration.days(7),
-            tracing_enabled=self._options.xray,
+            options=self._options,
+            machine=Machine(
+                plan=plan,
+                work=work,
+                sum_up=sum_up,
+                bucket=self.bucket.bucket_name,
+                concurrency=self._options.backfill_concurrency,
+            ),
+            definition=definition,
+            bucket=self.bucket,
+            results=results,
         )
-        allow(role, "CallItsFunctions", ["lambda:InvokeFunction"], [plan, work, sum_up])
-        allow(
-            role,
-            "KeepAnswers",
-            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"],
-            [self.bucket.arn_for_objects(f"{results}*")],
-            wildcard="Step Functions names the objects",
-        )
-        self._let_run_itself(construct_id, role, made)
-        acknowledge(role, "IAM5[Resource::*]", "log delivery has no resources to name (added by CDK)")
-        if not self._options.xray:
-            acknowledge(made, "SF2", "tracing is by choice: context option xray")
-        return made
-
-    def _let_run_itself(self, construct_id: str, role: iam.Role, machine: sfn.StateMachine) -> None:
-        """Let a distributed map start, watch and redrive its children. A policy apart: it names the machine."""
-        # Both forms are in the guide's examples: with the map run's label, and without it.
-        # https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
-        children = [
-            cdk.Stack.of(self).format_arn(
-                service="states",
-                resource="execution",
-                resource_name=f"{machine.state_machine_name}{rest}",
-                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-            )
-            for rest in (":*", "/*")
-        ]
-        policy = iam.Policy(
-            self,
-            f"{construct_id}Children",
-            roles=[role],
-            statements=[
-                iam.PolicyStatement(
-                    sid="StartChildren", actions=["states:StartExecution"], resources=[machine.state_machine_arn]
-                ),
-                iam.PolicyStatement(
-                    sid="WatchAndRedriveChildren",
-                    actions=["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
-                    resources=children,
-                ),
-            ],
-        )
-        acknowledge_wildcards(policy, children, "Step Functions names the executions")
 
     def _let_export(self, machine: sfn.StateMachine) -> None:
         role = machine.role
@@ -288,12 +233,3 @@ def let_compare(function: SyncFunction, table: Table, network: Network) -> None:
     function.allow("ReadTheTable", actions, [table.arn])
     table.let_decrypt(function.role)
     network.let_through("dynamodb", actions, [table.arn])
-
-
-def allow(
-    role: iam.Role, sid: str, actions: Sequence[str], resources: Sequence[str], *, wildcard: str | None = None
-) -> None:
-    """Add a named statement to a role."""
-    if wildcard is not None:
-        acknowledge_wildcards(role, resources, wildcard)
-    role.add_to_policy(iam.PolicyStatement(sid=sid, actions=[*actions], resources=[*resources]))
