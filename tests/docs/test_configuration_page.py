@@ -29,6 +29,7 @@ def test_the_keys_are_those_of_the_code(heading: str, fields: dict[str, FieldInf
             assert code_span(default) == str(field.default).lower()
 
 
+@pytest.mark.long
 def test_the_commands_of_the_guide_work_on_its_file(tmp_path: Path) -> None:
     """The check finds nothing wrong; the schema is JSON."""
     (tmp_path / "config.toml").write_text(marked(PAGE, "file: config.toml"), encoding="utf-8")

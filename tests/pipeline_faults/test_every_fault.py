@@ -22,7 +22,7 @@ from tests.pipeline_faults.servers import CONFIG
 
 from ddb_cache_sync.local.embedded import embedded_cluster
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("every fault")]
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.xdist_group("every fault")]
 
 EVERYTHING = Plan(
     records=20_000,

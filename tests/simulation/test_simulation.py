@@ -66,6 +66,7 @@ def test_a_million_deliveries_lose_nothing(share: int) -> None:
     assert report.excused.keys() == {*REASONS}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rule", BROKEN)
 def test_a_broken_rule_is_found_out(rule: str) -> None:
     """Within some thousand deliveries, and so that it can be replayed."""
