@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,3 +80,19 @@ def test_any_delivery_of_any_history_ends_with_the_tables_lookups(data: st.DataO
         for number, item in shown.items()
         if "email" in item
     }
+
+
+def test_a_word_done_by_half_is_put_right_by_whichever_change_comes_again() -> None:
+    """Two changes came together, and come again each by itself: the newer has nothing to do with the address."""
+    chosen: list[tuple[str, str | None]] = [("1", "a@x"), ("1", "a@x"), ("1", None), ("1", None)]
+    (first, same, gone, last), _ = history(chosen, dict.fromkeys(ITEMS, 1))
+    cache = MemoryCache()
+    replicator = Replicator(cache, keys=KeyTemplate("users:{id}"), lookups=[LookupKey("users:by-email:{email}")])
+    replicator.apply([first])
+    cache.break_after = 1  # what is said of the address is written, what is shown is not
+    with pytest.raises(CacheUnavailable):
+        replicator.apply([same, last])
+    cache.break_after = None
+    for record in (same, last, gone):
+        replicator.apply([record])
+    assert [*cache.values] == ["users:1"]

@@ -79,9 +79,10 @@ def test_a_remove_releases() -> None:
 
 
 def test_what_older_changes_of_the_batch_were_called_is_released() -> None:
-    """In the newest one's name."""
-    older = Upsert(KEY, Version.of(1, "1"), WITH_X, None)
-    assert said(projection(), Upsert(KEY, VERSION, WITHOUT, WITHOUT), older) == [word(X, None)]
+    """With the version of the newest that has to do with the key: that one says it again when it comes again alone."""
+    older, oldest = (Upsert(KEY, Version.of(1, number), WITH_X, None) for number in ("2", "1"))
+    newest = Upsert(KEY, VERSION, WITHOUT, WITHOUT)
+    assert said(projection(), newest, older, oldest) == [word(X, None)._replace(version=older.version)]
 
 
 def test_a_stale_item_claims_nothing() -> None:

@@ -4,6 +4,8 @@ Rules:
 
 1. An item *claims* the lookup key of its new image and *releases* that of its old image where it is another one. A
    removal releases, and so does an item without a value of its own: left out, expired, or without one by its encoding.
+   A word has the version of the newest change that has to do with its key, of those that are settled together. So
+   whichever of these comes again, with others or alone, says it again, and puts right what was done by half.
 2. An item that is stale claims nothing: what it said last was said by a newer change.
 3. Versions of two items are not comparable, so a lookup key keeps, for each item that has touched it, that item's last
    word: its version, and whether it claims. An item's newer word replaces its older one and nobody else's.
@@ -87,7 +89,7 @@ def words(
         lookups: The lookup keys that items have.
         own: The write of the item's own key.
         newest: The change that it was made of.
-        changes: All changes of the item that are settled with it: that one, and older ones.
+        changes: All changes of the item that are settled with it, newest first: that one, and older ones.
         guard_prefix: What every guard key begins with.
         stale: Its own key has seen a newer change.
 
@@ -103,8 +105,11 @@ def words(
         for lookup in lookups:
             if (key := lookup.of(table, newest.item)) is not None:
                 claimed.setdefault(key, lookup)
-    for key in dict.fromkeys([*claimed, *_concerned(lookups, changes)]):
-        word = Write(key, guard_key(key, guard_prefix), own.version, None, owner=own.key)
+    versions = dict.fromkeys(claimed, own.version)
+    for key, change in _concerned(lookups, changes):
+        versions.setdefault(key, own.version if change is newest else change.version)
+    for key, version in versions.items():
+        word = Write(key, guard_key(key, guard_prefix), version, None, owner=own.key)
         if key not in claimed:
             yield word
         elif claimed[key].holds == "key":
@@ -115,13 +120,13 @@ def words(
             raise RecordError("the encoding gave a hash, and a lookup key that holds the item is a string")
 
 
-def _concerned(lookups: Sequence[LookupKey], changes: Sequence[Change]) -> Iterator[str]:
-    """The lookup keys that items had before or after these changes."""
+def _concerned(lookups: Sequence[LookupKey], changes: Sequence[Change]) -> Iterator[tuple[str, Change]]:
+    """The lookup keys that items had before or after these changes, each with the change."""
     for change in changes:
         for image in _images(change):
             for lookup in lookups:
                 if (key := lookup.of(change.key.table, image)) is not None:
-                    yield key
+                    yield key, change
 
 
 def _images(change: Change) -> Iterator[Image]:
