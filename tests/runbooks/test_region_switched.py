@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,7 +57,10 @@ def test_another_regions_changes_win_and_what_was_not_replicated_is_repaired(
     with here.runbook("region-switched.md") as runbook:
         runbook.follow("stop the old Region")
         assert lost.mapping.reader is None
+        time.sleep(1)  # the label is of the full second, and no stream was made in it
         runbook.follow("set the label")
+        label = here.function.variables["DDB_CACHE_SYNC_STREAM_LABEL"]
+        assert label > lost.table.stream_arn.rpartition("/")[2], "it outranks all before"
         assert here.function.variables["DDB_CACHE_SYNC_KEY_TEMPLATE"] == "users:{id}", "the others stay"
         runbook.follow("map the stream")
         here.table.put(2, 4)
