@@ -244,6 +244,19 @@ def test_whoever_describes_the_table_may_ask_all_that_the_library_asks(template:
     assert passed >= describing
 
 
+def test_whoever_gets_items_may_get_one_too(template: Template) -> None:
+    """Which is another action: that of the library where one key alone differs."""
+    for role in ("FillFile", "VerifySegment", "VerifySample", "Redrive"):
+        may = {each for said in template.statements(f"{role}Role").values() for each in _listed(said["Action"])}
+        assert may >= {"dynamodb:BatchGetItem", "dynamodb:GetItem"}, role
+    (gateway,) = [
+        each for each in template.of_type("EC2::VPCEndpoint").values() if "dynamodb" in json.dumps(each["ServiceName"])
+    ]
+    for said in gateway["PolicyDocument"]["Statement"]:
+        actions = _listed(said["Action"])
+        assert ("dynamodb:BatchGetItem" in actions) <= ("dynamodb:GetItem" in actions)
+
+
 def test_a_machine_may_watch_its_children_by_either_form_of_their_names(template: Template) -> None:
     """Step Functions names them with the map run's label, its guide also without."""
     for machine in ("AtScaleBackfill", "AtScaleVerification"):

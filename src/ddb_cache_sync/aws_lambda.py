@@ -1,6 +1,7 @@
 """The Lambda side: `apply_stream_event` for a handler of one's own, and ready-made handlers."""
 
 import logging
+import math
 import os
 import time
 from functools import lru_cache
@@ -81,7 +82,7 @@ def handler(event: Any, context: LambdaContext) -> BatchResponse:
     return apply_stream_event(event, context=context)
 
 
-def verify_handler(_event: Any, context: LambdaContext) -> dict[str, float]:
+def verify_handler(_event: Any, context: LambdaContext | None = None) -> dict[str, float]:
     """Compare a sample of a table with the cache: a Lambda function for a schedule, which writes CloudWatch metrics.
 
     `ddb_cache_sync.aws_lambda.verify_handler` needs nothing but `DDB_CACHE_SYNC_*`: the settings of the function that
@@ -99,7 +100,7 @@ def verify_handler(_event: Any, context: LambdaContext) -> dict[str, float]:
     from ddb_cache_sync.sync.sampling import verify_sample  # noqa: PLC0415 - same
 
     settings, cache, client, options = _verification()
-    seconds = context.get_remaining_time_in_millis() / 1000
+    seconds = math.inf if context is None else context.get_remaining_time_in_millis() / 1000
     if seconds < options.looks[-1] + _VERIFY_MARGIN_SECONDS:
         raise ConfigurationError(
             f"the function ends in {seconds:.0f} s, and its last look is {options.looks[-1]:.0f} s after the sample",

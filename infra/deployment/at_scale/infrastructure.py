@@ -22,7 +22,7 @@ from deployment.at_scale.states import (
 from deployment.buckets import private_bucket
 from deployment.functions import SyncFunction
 from deployment.settings import replication_settings
-from deployment.table.infrastructure import DESCRIBING
+from deployment.table.infrastructure import DESCRIBING, GETTING
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -104,9 +104,9 @@ class AtScale(Construct):
         self._cache.let_in(function, "filler")
         self._let_describe(function)
         self._let_read_exports(function)
-        function.allow("ReadItemsAgain", ["dynamodb:BatchGetItem"], [self._table.arn])
+        function.allow("ReadItemsAgain", GETTING, [self._table.arn])
         self._table.let_decrypt(function.role)
-        self._network.let_through("dynamodb", ["dynamodb:BatchGetItem"], [self._table.arn])
+        self._network.let_through("dynamodb", GETTING, [self._table.arn])
         self._network.let_through("s3", ["s3:GetObject"], [self.bucket.arn_for_objects(f"{EXPORTS}*")])
         self._network.let_through("s3", ["s3:ListBucket"], [self.bucket.bucket_arn])
         return function
@@ -229,7 +229,7 @@ def let_compare(function: SyncFunction, table: Table, network: Network) -> None:
         table: The table.
         network: Its gateway is to pass the calls on.
     """
-    actions = ["dynamodb:BatchGetItem", "dynamodb:Scan", *DESCRIBING]
+    actions = [*GETTING, "dynamodb:Scan", *DESCRIBING]
     function.allow("ReadTheTable", actions, [table.arn])
     table.let_decrypt(function.role)
     network.let_through("dynamodb", actions, [table.arn])

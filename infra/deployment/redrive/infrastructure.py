@@ -10,7 +10,7 @@ from constructs import Construct
 from deployment.functions import SyncFunction
 from deployment.replicator.infrastructure import GIVEN_UP_PREFIX, QUARANTINE_PREFIX
 from deployment.settings import replication_settings
-from deployment.table.infrastructure import DESCRIBING
+from deployment.table.infrastructure import DESCRIBING, GETTING
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -62,7 +62,7 @@ class Redrive(Construct):
             },
         )
         cache.let_in(self.function, "redriver")
-        reads = ["dynamodb:BatchGetItem", *DESCRIBING]
+        reads = [*GETTING, *DESCRIBING]
         self.function.allow("ReadItemsAgain", reads, [table.arn])
         table.let_decrypt(self.function.role)
         network.let_through("dynamodb", reads, [table.arn])

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DESCRIBING: Final = ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive")
 """What the library asks when it looks at what a table is like."""
+GETTING: Final = ("dynamodb:BatchGetItem", "dynamodb:GetItem")
+"""What it asks when it reads items by their keys: of one the latter, of more the former."""
 
 
 class Table(Construct):

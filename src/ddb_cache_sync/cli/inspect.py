@@ -86,7 +86,7 @@ def _show(each: Inspection, *, show_values: bool) -> None:
         ("verdict", each.verdict if each.reason is None else f"{each.verdict}: {each.reason}"),
         ("table", "has the item" if each.in_table else "has no such item"),
         ("cache", _sizes(shown) if each.in_cache else "has no such key"),
-        ("value expires", _duration(each.value_expires_in_ms)),
+        ("value expires", _duration(each.value_expires_in_ms) if each.in_cache else "-"),
         ("guard", each.guard or "none"),
         ("of the stream", "not known" if made is None else f"made {datetime.fromtimestamp(made / 1000, UTC):%F %TZ}"),
         (
@@ -95,7 +95,7 @@ def _show(each: Inspection, *, show_values: bool) -> None:
         ),
         ("sequence number", each.sequence_number or "not known"),
         ("repaired since", "yes" if each.repaired else "no"),
-        ("guard expires", _duration(each.guard_expires_in_ms)),
+        ("guard expires", _duration(each.guard_expires_in_ms) if each.guard else "-"),
         ("node", each.node if each.slot is None else f"{each.node}, slot {each.slot}"),
     ]
     print_rows(results(), rows)

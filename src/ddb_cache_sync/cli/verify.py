@@ -99,7 +99,7 @@ def _write(path: Path, text: str) -> None:
 def show(report: VerifyReport, *, hash_keys: bool) -> None:
     """Show a report to a person."""
     low, high = report.interval
-    share = f"{report.share_consistent:.4%} of {report.checked:,} keys"
+    share = f"{report.share_consistent:.4%} of {report.checked:,} keys are right"
     if report.sampled:
         share += f" (a sample; of all, with 95 % certainty, {low:.4%} to {high:.4%})"
     orphans = f"{report.orphaned:,}"
