@@ -39,6 +39,7 @@ def test_the_demo_ends_consistent(tmp_path: Path) -> None:
     assert (report["drift"], report["faults"]) == ({}, {})
 
 
+@pytest.mark.long
 def test_the_demo_ends_consistent_whatever_chaos_does(tmp_path: Path) -> None:
     """Faults were put in, so some records came twice, and the cache is right all the same."""
     report = comes_to(tmp_path, "--chaos")

@@ -76,9 +76,10 @@ class Stream:
         return True
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "lagging",
-    [pytest.param(False, id="replica in step", marks=pytest.mark.long), pytest.param(True, id="replica behind")],
+    [pytest.param(False, id="replica in step"), pytest.param(True, id="replica behind")],
 )
 def test_a_killed_primary_takes_only_what_its_replica_had_not_got(
     record_property: Callable[[str, object], None], lagging: bool

@@ -98,6 +98,7 @@ def test_a_storm_of_redirections_asks_for_the_slots_once_a_round(serverless: Ser
     assert calls(serverless.node, "cluster|slots") == 1
 
 
+@pytest.mark.long
 def test_failing_batches_do_not_hammer_the_cluster_for_its_slots(serverless: Serverless) -> None:
     """Forty batches that fail, one after the other, ask no more often than they wait."""
     serverless.cache.apply(writes(1))

@@ -206,6 +206,7 @@ def test_a_cluster_serves_every_slot_and_is_gone_afterwards() -> None:
     assert not any(is_running(node.pid) or is_listening(node.port) for node in cluster.nodes)
 
 
+@pytest.mark.long
 def test_a_clusters_replicas_follow_their_primaries() -> None:
     """A replica asked for is attached to its primary and in step when the block begins."""
     with embedded_cluster(1, 1) as cluster:
