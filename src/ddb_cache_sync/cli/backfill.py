@@ -1,9 +1,9 @@
 """`ddb-cache-sync backfill --table NAME`: fill the cache from the table, by a scan or from an export."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import rich.progress as bars
 import typer
 
 from ddb_cache_sync.cli.console import messages, print_json, print_line, print_problem, results
@@ -20,6 +20,7 @@ from ddb_cache_sync.cli.options import (
     settings,
 )
 from ddb_cache_sync.cli.stopping import Stopped
+from ddb_cache_sync.cli.working import Told, ended_by
 from ddb_cache_sync.errors import CacheSyncError
 from ddb_cache_sync.sync.backfill import Backfill, BackfillReport
 from ddb_cache_sync.sync.preparing import BackfillOptions, prepare_backfill
@@ -90,7 +91,7 @@ def backfill(
         )
         if running.goes_on:
             print_line(messages(), f"going on from checkpoint {checkpoint}")
-        error = _run(running)
+        error = ended_by(partial(_run, running))
     report = running.report
     _show(report, error, checkpoint, as_json=as_json)
     if isinstance(error, Stopped):
@@ -99,16 +100,9 @@ def backfill(
         raise typer.Exit(EXIT_FAILED)
 
 
-def _run(running: Backfill) -> CacheSyncError | Stopped | None:
-    """Run it with a progress bar; gives what ended it before its time."""
-    columns = [bars.TextColumn("items"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn()]
-    with bars.Progress(*columns, console=messages(), transient=True, disable=not messages().is_terminal) as bar:
-        task = bar.add_task("", total=running.about or None)
-        try:
-            running.run(lambda items: bar.advance(task, items))
-        except (CacheSyncError, Stopped) as error:
-            return error
-    return None
+def _run(running: Backfill, told: Told) -> None:
+    told("items", 0, running.about or 0)
+    running.run(lambda items: told("items", items, 0))
 
 
 def _show(report: BackfillReport, error: BaseException | None, checkpoint: Path | None, *, as_json: bool) -> None:

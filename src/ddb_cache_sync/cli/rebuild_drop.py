@@ -19,9 +19,9 @@ from ddb_cache_sync.cli.options import (
 )
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.stopping import Stopped
-from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.cli.working import ended_by
 from ddb_cache_sync.errors import CacheSyncError
-from ddb_cache_sync.sync.dropping import DEFAULT_QUIET_SECONDS, DropOptions, Dropping, DropReport
+from ddb_cache_sync.sync.dropping import DEFAULT_QUIET_SECONDS, DropOptions, DropReport
 from ddb_cache_sync.sync.verify import looks_of
 
 
@@ -55,23 +55,13 @@ def drop(
     given = {"config": config, "new_layout": new_layout, "redis_url": redis_url}
     with rebuilding(table, region, endpoint_url, **given, key_template=key_template, encoding=encoding) as (it, _):
         running = it.prepare_drop(options)
-        error = _run(running)
+        error = ended_by(running.run)
     report = running.report
     _show(report, error, apply=apply, as_json=as_json)
     if isinstance(error, Stopped):
         raise error
     if error is not None or not report.complete or report.young or report.failed:
         raise typer.Exit(EXIT_FAILED)
-
-
-def _run(running: Dropping) -> CacheSyncError | Stopped | None:
-    """Run it with a progress bar; gives what ended it before its time."""
-    try:
-        with working() as told:
-            running.run(told)
-    except (CacheSyncError, Stopped) as error:
-        return error
-    return None
 
 
 def _show(report: DropReport, error: BaseException | None, *, apply: bool, as_json: bool) -> None:

@@ -19,10 +19,10 @@ from ddb_cache_sync.cli.options import (
 )
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.stopping import Stopped
-from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.cli.working import ended_by
 from ddb_cache_sync.errors import CacheSyncError
 from ddb_cache_sync.sync.preparing import BackfillOptions
-from ddb_cache_sync.sync.rebuild import FillReport, LayoutFill
+from ddb_cache_sync.sync.rebuild import FillReport
 
 
 def fill(
@@ -63,7 +63,7 @@ def fill(
         running = it.prepare_fill(options)
         if running.goes_on:
             print_line(messages(), f"going on from checkpoint {checkpoint}")
-        error = _run(running)
+        error = ended_by(running.run)
     report = running.report
     _show(report, error, as_json=as_json)
     if isinstance(error, Stopped):
@@ -71,16 +71,6 @@ def fill(
     if error is not None or report.backfill.failed or not report.complete:
         raise typer.Exit(EXIT_FAILED)
     print_line(messages(), "next: ddb-cache-sync rebuild verify")
-
-
-def _run(running: LayoutFill) -> CacheSyncError | Stopped | None:
-    """Run it with a progress bar; gives what ended it before its time."""
-    try:
-        with working() as told:
-            running.run(told)
-    except (CacheSyncError, Stopped) as error:
-        return error
-    return None
 
 
 def _show(report: FillReport, error: BaseException | None, *, as_json: bool) -> None:

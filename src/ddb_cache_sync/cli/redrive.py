@@ -1,5 +1,6 @@
 """`ddb-cache-sync redrive SOURCE --table NAME`: bring back what was given up or set aside."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from ddb_cache_sync.cli.options import (
     settings,
 )
 from ddb_cache_sync.cli.stopping import Stopped
-from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.cli.working import Told, ended_by
 from ddb_cache_sync.errors import CacheSyncError
 from ddb_cache_sync.sync.preparing_redrive import RedriveClients, prepare_redrive
 from ddb_cache_sync.sync.redrive import Redrive, RedriveOptions, RedriveReport
@@ -97,7 +98,7 @@ def redrive(
         )
         if running.goes_on:
             print_line(messages(), f"going on from checkpoint {checkpoint}")
-        error = _run(running)
+        error = ended_by(partial(_run, running))
     report = running.report
     _show(report, as_json=as_json)
     if isinstance(error, CacheSyncError):
@@ -113,15 +114,9 @@ def redrive(
         raise typer.Exit(EXIT_FAILED)
 
 
-def _run(running: Redrive) -> CacheSyncError | Stopped | None:
-    """Run it with a progress bar; gives what ended it before its time."""
-    try:
-        about = running.about()
-        with working() as told:
-            running.run(lambda entries: told("entries", entries, about))
-    except (CacheSyncError, Stopped) as error:
-        return error
-    return None
+def _run(running: Redrive, told: Told) -> None:
+    about = running.about()
+    running.run(lambda entries: told("entries", entries, about))
 
 
 def _show(report: RedriveReport, *, as_json: bool) -> None:

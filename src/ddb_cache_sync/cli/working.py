@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import rich.progress as bars
 
 from ddb_cache_sync.cli.console import messages
+from ddb_cache_sync.cli.stopping import Stopped
+from ddb_cache_sync.errors import CacheSyncError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+Told: TypeAlias = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it more, and about how much there is (0: unknown)."""
 
 
 @contextlib.contextmanager
-def working() -> Iterator[Callable[[str, int, int], None]]:
+def working() -> Iterator[Told]:
     """Give a function that is told what is being done, how much of it more, and about how much there is (0: unknown).
 
     Threads may call it.
@@ -37,3 +43,13 @@ def working() -> Iterator[Callable[[str, int, int], None]]:
             progress.advance(tasks[what], more)
 
         yield told
+
+
+def ended_by(run: Callable[[Told], object]) -> CacheSyncError | Stopped | None:
+    """Run something with a progress bar; gives what ended it before its time, for its report to be shown first."""
+    try:
+        with working() as told:
+            run(told)
+    except (CacheSyncError, Stopped) as error:
+        return error
+    return None
