@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.docs.markdown import ROOT, blocks
+from tests.runbooks.serving import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,8 @@ class Shell:
     def run(self, code: str) -> subprocess.CompletedProcess[str]:
         """Run some lines; they end with the first that fails. What variables hold then, they hold in the next lines."""
         state = shlex.quote(str(self._state))
-        around = f"[ ! -f {state} ] || . {state}; set -a; trap 'export -p > {state}' EXIT\n{code}"
+        # But when to look again: that is the test's to say, at each step anew.
+        around = f"[ ! -f {state} ] || . {state}; set -a; trap 'unset {LOOKS}; export -p > {state}' EXIT\n{code}"
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", around],
             cwd=self._folder,
