@@ -12,7 +12,7 @@ from tests.core.strategies import anything, lambda_form, places, records, spoilt
 
 from ddb_cache_sync import Image, RecordError, Remove, StreamRecord, Touch, Upsert, Version, decode_stream_event
 from ddb_cache_sync.core import kinesis_records
-from ddb_cache_sync.core.stream_records import decode_change, decode_record, fault_in, sequence_number_of
+from ddb_cache_sync.core.stream_records import change_of, decode_record, fault_in, sequence_number_of, taken_apart
 from ddb_cache_sync.testing import kinesis_event, stream_record
 
 AT_US = 1_732_550_000_123_456
@@ -33,7 +33,7 @@ def from_pipes(raw: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def change_of(raw: dict[str, Any]) -> Any:
+def held_by(raw: dict[str, Any]) -> Any:
     """What a Kinesis record holds."""
     return json.loads(base64.b64decode(raw["kinesis"]["data"]))
 
@@ -48,7 +48,7 @@ def holding(content: Any) -> dict[str, Any]:
 
 def with_body(**body: Any) -> dict[str, Any]:
     """A Kinesis record with other members in its change's `dynamodb`; `...` leaves one out."""
-    change = change_of(kinesis_record())
+    change = held_by(kinesis_record())
     change["dynamodb"] |= body
     change["dynamodb"] = {name: value for name, value in change["dynamodb"].items() if value is not ...}
     return holding(change)
@@ -116,7 +116,7 @@ def test_a_removal_is_a_remove_and_time_to_live_is_recognised() -> None:
     assert isinstance(decode(kinesis_record(raw)).to_change(), Remove)
     raw["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     assert decode(kinesis_record(raw)).is_ttl_removal
-    change, _ = decode_change(kinesis_record(raw))
+    change = change_of(taken_apart(kinesis_record(raw), None))
     assert isinstance(change, Remove)
     assert change.by_ttl
 
@@ -133,7 +133,7 @@ def test_what_old_global_tables_add_to_each_item_is_left_out() -> None:
 def test_an_upsert_that_lost_its_image_is_refused() -> None:
     """Taken for an empty item it would empty the cache."""
     with pytest.raises(RecordError, match=rf"^record {NUMBER}: dynamodb\.NewImage: missing$"):
-        decode_change(with_body(NewImage=...))
+        change_of(taken_apart(with_body(NewImage=...), None))
     with pytest.raises(RecordError, match=r"dynamodb\.NewImage: missing$"):
         decode(with_body(NewImage=...)).to_change()
 
@@ -237,7 +237,7 @@ def test_a_wrong_field_is_named_with_the_sequence_number(body: dict[str, Any], f
 @pytest.mark.parametrize("name", [..., None, "", "SECRET/", 1, "é", "T" * 256, "T\n"])
 def test_a_table_needs_a_name(name: Any) -> None:
     """One that a table can have, since cache keys are made of it."""
-    raw = holding(spoilt(change_of(kinesis_record()), ("tableName",), name))
+    raw = holding(spoilt(held_by(kinesis_record()), ("tableName",), name))
     with pytest.raises(RecordError, match=r"kinesis\.data\.tableName: (?!.*SECRET)"):
         decode(raw)
 
@@ -267,7 +267,7 @@ times = st.integers(10**15, 10**16 - 1)
 def kinesis_records_of_any_kind(draw: st.DrawFn) -> dict[str, Any]:
     """Well-formed, as Lambda or as EventBridge Pipes delivers it."""
     raw = lambda_form(draw(records()))
-    change = change_of(kinesis_record(stream_record({"id": "a"}, {})))
+    change = held_by(kinesis_record(stream_record({"id": "a"}, {})))
     precision = draw(st.sampled_from(["MICROSECOND", "MILLISECOND", None]))
     at_us = draw(times)
     body = {name: raw["dynamodb"].get(name) for name in ("Keys", "NewImage", "OldImage")} | {
@@ -290,10 +290,10 @@ def test_every_well_formed_record_is_read(raw: dict[str, Any]) -> None:
         change = decoded.to_change()
     except RecordError:
         with pytest.raises(RecordError):
-            decode_change(raw)
+            change_of(taken_apart(raw, None))
         return
     assert not isinstance(change, Touch)
-    assert decode_change(raw) == (change._replace(old=None), decoded.created_at)
+    assert change_of(taken_apart(raw, None)) == change._replace(old=None)
 
 
 @given(times, times)
@@ -312,7 +312,7 @@ def spoilt_kinesis_records(draw: st.DrawFn) -> Any:
     if draw(st.booleans()):
         made = spoilt(made, draw(st.sampled_from(places(made))), content)
     else:
-        change = change_of(made)
+        change = held_by(made)
         try:
             made = holding(spoilt(change, draw(st.sampled_from(places(change))), content))
         except UnicodeEncodeError:
@@ -347,7 +347,7 @@ SECRET = "x5EcReTx"
 @given(st.data())
 def test_an_error_never_repeats_contents(data: st.DataObject) -> None:
     """Put a secret anywhere into what a record holds: neither the error nor its traceback shows it."""
-    change = change_of(kinesis_record(stream_record({"id": SECRET}, {"s": SECRET, "l": [SECRET]}, {"s": SECRET})))
+    change = held_by(kinesis_record(stream_record({"id": SECRET}, {"s": SECRET, "l": [SECRET]}, {"s": SECRET})))
     where = data.draw(st.sampled_from(places(change)))
     content = data.draw(
         st.sampled_from([..., None, SECRET, [SECRET], {SECRET: SECRET}, {"N": SECRET}, {"B": SECRET}, 1, "é" + SECRET])

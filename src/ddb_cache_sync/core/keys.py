@@ -6,11 +6,18 @@ items that it is for, and nothing else that could change.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change
-from ddb_cache_sync.core.templates import DEFAULT_MAX_KEY_BYTES, Template, escape_for, join, key_value_text
+from ddb_cache_sync.core.templates import (
+    DEFAULT_MAX_KEY_BYTES,
+    LONG_VALUE_BYTES,
+    Template,
+    escape_for,
+    join,
+    key_value_text,
+)
 from ddb_cache_sync.errors import ConfigurationError, RecordError
 
 
@@ -42,7 +49,7 @@ class KeyTemplate(Template):
         ConfigurationError: A template that can't give each item a key of its own, whatever its values are.
     """
 
-    __slots__ = ("_fixed_wire", "_size", "fixed")
+    __slots__ = ("_fixed_wire", "_quick", "_quick_size", "_size", "fixed")
 
     def __init__(
         self, template: str, *, max_bytes: int = DEFAULT_MAX_KEY_BYTES, fixed: Mapping[str, str] | None = None
@@ -51,24 +58,45 @@ class KeyTemplate(Template):
         self.fixed: Final = _checked_fixed(self, fixed or {})
         self._fixed_wire: Final = [(name, {"S": text}) for name, text in self.fixed.items()]
         self._size: Final = len(self._attributes) + len(self.fixed)
+        self._quick: Final = tuple(zip(self._names, self._literals[1:], strict=True))
+        self._quick_size: Final = 0 if self.fixed or self.names_table else self._size  # 0: of no item
 
     def __call__(self, change: Change) -> str:
         """The item's cache key.
 
         Raises:
             ConfigurationError: The template leaves out part of the primary key, or names what is not part of it.
-            RecordError: A key attribute that is not a well-formed S, N or B, or not what it is fixed to.
+            RecordError: A key attribute that is not a well-formed S, N or B, or not what it is fixed to; an empty key.
         """
         table, attributes = change.key
-        wire = attributes.wire
+        return self.key_of(table, attributes.wire)
+
+    def key_of(self, table: str, wire: Mapping[str, Any]) -> str:
+        """The cache key of an item of this table, by its primary key in DynamoDB JSON; raises as a call does."""
+        # Most keys are short strings in which nothing is escaped: put in here, without a call for each check. No text
+        # of such is ever too long, as the template was checked for it.
+        if len(wire) == self._quick_size:
+            key, odd = self._literals[0], self._odd
+            for name, literal in self._quick:
+                value = wire.get(name)
+                if type(value) is not dict or len(value) != 1:
+                    break
+                plain = value.get("S")
+                if type(plain) is not str or not 0 < len(plain) <= LONG_VALUE_BYTES or odd(plain) is not None:
+                    break
+                key += plain + literal
+            else:
+                return key
         try:
             text = self.text(table, wire)
         except KeyError:
-            raise self._wrong_attributes(table, attributes) from None
+            raise self._wrong_attributes(table, Image(wire)) from None
         if len(wire) != self._size or "table" in wire:
-            raise self._wrong_attributes(table, attributes)
+            raise self._wrong_attributes(table, Image(wire))
         if self._fixed_wire:
-            self._check_fixed(table, attributes)
+            self._check_fixed(table, Image(wire))
+        if not text:
+            raise RecordError("the key mapping gave an empty key")
         return text
 
     def with_fixed(self, fixed: Mapping[str, str]) -> "KeyTemplate":
@@ -137,6 +165,10 @@ def table_keys(change: Change) -> str:
         RecordError: A key attribute that is not a well-formed S, N or B.
     """
     table, attributes = change.key
-    wire = attributes.wire
+    return table_key_of(table, attributes.wire)
+
+
+def table_key_of(table: str, wire: Mapping[str, Any]) -> str:
+    """The default mapping's key of an item of this table, by its primary key in DynamoDB JSON; raises as it does."""
     values = [_ESCAPE(key_value_text(name, wire[name])) for name in (wire if len(wire) == 1 else sorted(wire))]
     return join((f"{table}:", *[":"] * (len(values) - 1), ""), values, DEFAULT_MAX_KEY_BYTES)

@@ -19,8 +19,9 @@ from ddb_cache_sync.core.encodings import Encoding, JsonEncoding
 from ddb_cache_sync.core.encodings.contract import StoredValue
 from ddb_cache_sync.core.expiry import Expires, Expiry
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix, guard_key, lease_key
-from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_keys
+from ddb_cache_sync.core.keys import KeyMapping, KeyTemplate, table_key_of, table_keys
 from ddb_cache_sync.core.lookups import LookupKey, check_apart, words
+from ddb_cache_sync.core.straight import StraightWay
 from ddb_cache_sync.core.templates import Template
 from ddb_cache_sync.core.transforms import Transform, apply_transforms, check_transforms
 from ddb_cache_sync.core.writes import Write
@@ -58,6 +59,9 @@ class Projection:
         lookups: Second keys by other attributes; in mode `replicate` only. They need a stream with new and old images.
         keep_ttl_removals: Keep what DynamoDB's time to live removes from the table.
 
+    Attributes:
+        straight: A shorter way to the same writes. None: there is none.
+
     Raises:
         ConfigurationError: An argument that can't be right.
     """
@@ -74,6 +78,7 @@ class Projection:
         "_with_fixed",
         "lookups",
         "mode",
+        "straight",
     )
 
     def __init__(
@@ -116,6 +121,7 @@ class Projection:
         self._keeps_ttl_removals: Final = keep_ttl_removals
         self.lookups: Final = self._checked_lookups(lookups)
         self._plain: Final = mode == "replicate" and expiry is None and not self._transforms
+        self.straight: Final = self._straight_way()
 
     @property
     def encoding(self) -> Encoding:
@@ -281,6 +287,16 @@ class Projection:
                 return None, expires, False
         item = apply_transforms(self._transforms, change.item) if self._transforms else change.item
         return item, expires, item is None
+
+    def _straight_way(self) -> StraightWay | None:
+        """The straight way to its writes, where nobody's own code is on it; a subclass's is."""
+        simple = self._plain and not self.lookups and not self._keeps_ttl_removals and type(self) is Projection
+        if not simple or type(self._encoding) is not JsonEncoding:
+            return None
+        if self._keys is table_keys:
+            return StraightWay(table_key_of, self._guard_prefix)
+        keys = self._keys
+        return StraightWay(keys.key_of, self._guard_prefix) if type(keys) is KeyTemplate else None
 
     def _checked_lookups(self, lookups: Sequence[LookupKey]) -> tuple[LookupKey, ...]:
         if not isinstance(lookups, list | tuple):

@@ -125,7 +125,7 @@ def decode_record(raw: Any, stream_label_ms: int | None = None) -> StreamRecord:
     Raises:
         RecordError: Names the wrong field and the record's sequence number, never what is in it.
     """
-    event_name, table, keys, number, version, new, old, view_type, created, user = _parsed(raw, stream_label_ms)
+    event_name, table, keys, number, version, new, old, view_type, created, user = taken_apart(raw, stream_label_ms)
     return StreamRecord(
         event_name,
         table,
@@ -136,40 +136,34 @@ def decode_record(raw: Any, stream_label_ms: int | None = None) -> StreamRecord:
         None if old is None else Image(old),
         view_type,
         created,
-        _is_ttl(user),
+        is_ttl(user),
     )
 
 
-def decode_change(
-    raw: Any, stream_label_ms: int | None = None, *, old_images: bool = False
-) -> tuple[Change, float | None]:
-    """The change that a record describes, and when it was made (epoch seconds).
-
-    The same as `decode_record(raw).to_change()`, for those who read a thousand of them: makes nothing that is not
-    asked for.
+def change_of(fields: "RecordFields", *, old_images: bool = False) -> Change:
+    """The change that a record describes: the same as `decode_record(raw).to_change()`.
 
     Args:
-        raw: The record, as parsed from JSON.
-        stream_label_ms: Put in place of the stream's own creation time (epoch ms). None: the stream's own.
-        old_images: Whether changes have their `old` image.
+        fields: What `taken_apart` gave.
+        old_images: Whether the change has its `old` image.
 
     Raises:
         RecordError: Names the wrong field and the record's sequence number, never what is in it.
         ConfigurationError: Old images are asked for, and the stream's view type does not carry them.
     """
-    event_name, table, keys, number, version, new, old, view_type, created, user = _parsed(raw, stream_label_ms)
+    event_name, table, keys, number, version, new, old, view_type, _, user = fields
     key = new_tuple(ItemKey, (table, Image(keys)))
     before = _old_image(event_name, table, number, view_type, old) if old_images else None
     if event_name == "REMOVE":
-        return new_tuple(Remove, (key, version, before, user is not None and _is_ttl(user))), created
+        return new_tuple(Remove, (key, version, before, user is not None and is_ttl(user)))
     if new is not None:
-        return new_tuple(Upsert, (key, version, Image(new), before)), created
+        return new_tuple(Upsert, (key, version, Image(new), before))
     if view_type in _WITHOUT_NEW_IMAGE:
-        return Touch(key, version), created
+        return Touch(key, version)
     raise RecordError("dynamodb.NewImage: missing", sequence_number=number)
 
 
-_Parsed: TypeAlias = tuple[
+RecordFields: TypeAlias = tuple[
     EventName,
     str,
     dict[str, Any],
@@ -184,8 +178,16 @@ _Parsed: TypeAlias = tuple[
 """Event name, table, keys, sequence number, version, new image, old image, view type, time, user identity."""
 
 
-def _parsed(raw: Any, stream_label_ms: int | None) -> _Parsed:
-    """Take a record apart and check all but its attribute values."""
+def taken_apart(raw: Any, stream_label_ms: int | None) -> RecordFields:
+    """The fields of a record, all checked but the attribute values.
+
+    Args:
+        raw: The record, as parsed from JSON.
+        stream_label_ms: Put in place of the stream's own creation time (epoch ms). None: the stream's own.
+
+    Raises:
+        RecordError: Names the wrong field and the record's sequence number, never what is in it.
+    """
     try:
         if "dynamodb" in raw:
             change, body = raw, raw["dynamodb"]
@@ -227,7 +229,8 @@ def _parsed(raw: Any, stream_label_ms: int | None) -> _Parsed:
         raise malformed(raw) from None
 
 
-def _is_ttl(user: Any) -> bool:
+def is_ttl(user: Any) -> bool:
+    """Whether this user identity is DynamoDB's time to live."""
     return user is not None and user.get("principalId") == _TTL_PRINCIPAL and user.get("type") == "Service"
 
 

@@ -25,7 +25,8 @@ from ddb_cache_sync.errors import ConfigurationError, RecordError
 DEFAULT_MAX_KEY_BYTES: Final = 1024
 """ElastiCache Serverless takes key names up to 4 KiB; the guard's must fit as well, and short keys cost less memory."""
 
-_LONG_VALUE_BYTES: Final = 64
+LONG_VALUE_BYTES: Final = 64
+"""Values up to this are never shortened."""
 _ALWAYS_ESCAPED: Final = r"%{}:\x00-\x1f\x7f"
 _SEPARATOR: Final = re.compile(r"[{}:\x00-\x1f\x7f]").match  # of these, a % is what an escape begins with
 _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
@@ -48,7 +49,7 @@ class Template:
         ConfigurationError: A template that can't keep any two lists of values apart.
     """
 
-    __slots__ = ("_attributes", "_escape", "_literals", "_names", "_tagged", "max_bytes", "template")
+    __slots__ = ("_attributes", "_escape", "_literals", "_names", "_odd", "_tagged", "max_bytes", "template")
 
     def __init__(self, template: str, *, max_bytes: int = DEFAULT_MAX_KEY_BYTES) -> None:
         self.template: Final = template
@@ -57,13 +58,15 @@ class Template:
         self._literals: Final = literals
         self._names: Final = names
         self._attributes: Final = frozenset(names) - {"table"}
-        self._escape: Final = escape_for(template, literals[1:-1])
+        special = _special(template, literals[1:-1])
+        self._escape: Final = _escape_of(special, literals[1:-1])
+        self._odd: Final = re.compile(rf"{special.pattern}|[^\x00-\x7f]").search  # in what can't be put in as it is
         if not self._attributes:
             raise ConfigurationError(
                 f"key template {template!r} names no attribute", hint="Name one in braces, as in users:{id}."
             )
         self._tagged: Final = _places_in_hash_tag(template, literals)
-        longest = sum(len(text.encode()) for text in literals) + _LONG_VALUE_BYTES * len(names)
+        longest = sum(len(text.encode()) for text in literals) + LONG_VALUE_BYTES * len(names)
         if longest > max_bytes:
             raise ConfigurationError(
                 f"key template {template!r} does not fit into {max_bytes} bytes even when shortened"
@@ -249,13 +252,18 @@ def join(literals: Sequence[str], values: Sequence[str], max_bytes: int) -> str:
 
 def _short(value: str) -> str:
     text = value.encode()
-    if len(text) <= _LONG_VALUE_BYTES:
+    if len(text) <= LONG_VALUE_BYTES:
         return value
     return "%#" + base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
 
 
 def escape_for(template: str, separators: Sequence[str]) -> Escape:
     """The escape that keeps the values of a template apart (rules 1 and 3)."""
+    return _escape_of(_special(template, separators), separators)
+
+
+def _special(template: str, separators: Sequence[str]) -> re.Pattern[str]:
+    """What is escaped in the values of a template."""
     escaped = _ALWAYS_ESCAPED
     for separator in separators:
         possible = [character for character in separator if character not in _UNESCAPABLE]
@@ -267,7 +275,10 @@ def escape_for(template: str, separators: Sequence[str]) -> Escape:
         # A character that is escaped anyway does it; else the first possible one is escaped from now on.
         if not any(character in "%{}:" for character in possible):
             escaped += re.escape(possible[0])
-    special = re.compile(f"[{escaped}]")
+    return re.compile(f"[{escaped}]")
+
+
+def _escape_of(special: re.Pattern[str], separators: Sequence[str]) -> Escape:
     search, sub = special.search, special.sub
     plain = not any(character.isalnum() for separator in separators for character in separator)
 

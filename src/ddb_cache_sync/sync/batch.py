@@ -4,27 +4,49 @@ Rules: the newest change of a cache key is written, the others of the batch are 
 encoded the next older one is written, and the newest reported. Pure: no cache, no clock.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ddb_cache_sync.cache.contract import WriteResult
-from ddb_cache_sync.core.changes import Change, Remove, new_tuple
+from ddb_cache_sync.core.changes import Change, new_tuple
 from ddb_cache_sync.core.outcomes import APPLIED, STALE, ApplyReport, Failure, Notice
 from ddb_cache_sync.core.projection import Projection, Router, routed
-from ddb_cache_sync.core.stream_records import decode_change, fault_in, sequence_number_of
+from ddb_cache_sync.core.straight import StraightWay
+from ddb_cache_sync.core.stream_records import change_of, fault_in, is_ttl, sequence_number_of, taken_apart
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
 from ddb_cache_sync.errors import CacheError, RecordError
 
 
-class Delivered(NamedTuple):
-    """A decoded change and its place in the batch, for one of the cache keys that it concerns."""
+class Routed(NamedTuple):
+    """A change and its place in the batch, for one of the cache keys that it concerns."""
 
     version: Version
     place: int
     change: Change
     projection: Projection
+
+    def write(self, key: str, now: float) -> Write:
+        """The write that brings this cache key to the change."""
+        return self.projection.write(key, self.change, now)
+
+
+class Straight(NamedTuple):
+    """The same on the straight way, where no change is made of the record."""
+
+    version: Version
+    place: int
+    image: Mapping[str, Any] | None
+    """The item in DynamoDB JSON; None: it is gone."""
+    way: StraightWay
+
+    def write(self, key: str, _: float) -> Write:
+        """The write that brings this cache key to the image."""
+        return self.way.write(key, self.version, self.image)
+
+
+Delivered: TypeAlias = Routed | Straight
 
 
 class Written(NamedTuple):
@@ -85,22 +107,29 @@ class Batch:
         self._look = look
         self.errors: dict[int, RecordError] = {}
         self.written: list[Written] = []
-        self._by_key: dict[str, list[Delivered]] = {}
+        self._by_key: dict[str, Delivered] = {}  # the first of each cache key
+        self._several: dict[str, list[Delivered]] = {}  # all of those cache keys that have more
         self.said: list[Said] = []
         self._earliest: float | None = None
         self._ttl_removals = 0
         old_images = router.needs_old_images
+        own = router if type(router) is Projection else None  # as with most: spared the round through a router
+        straight = None if own is None else own.straight
         for place, raw in enumerate(records):
             if look is not None and place % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
             try:
-                change, created = decode_change(raw, stream_label_ms, old_images=old_images)
-                if type(change) is Remove and change.by_ttl:
+                fields = taken_apart(raw, stream_label_ms)
+                event_name, table, keys, _, version, new, _, _, created, user = fields
+                removed = event_name == "REMOVE"
+                if removed and user is not None and is_ttl(user):
                     self._ttl_removals += 1
-                if type(router) is Projection:  # as with most: spared the round through a router
-                    self._add(place, change, router)
+                if straight is not None and (removed or new is not None):
+                    image = None if removed else new
+                    self._put(straight.key_of(table, keys), new_tuple(Straight, (version, place, image, straight)))
                 else:
-                    for projection, seen in routed(router, change):
+                    change = change_of(fields, old_images=old_images)
+                    for projection, seen in ((own, change),) if own is not None else routed(router, change):
                         self._add(place, seen, projection)
             except RecordError as error:
                 self.errors[place] = error
@@ -109,17 +138,19 @@ class Batch:
                 self._earliest = created
 
     def _add(self, place: int, change: Change, projection: Projection) -> None:
-        """Put a change with the others of its cache key."""
+        """Put a change with the others of its cache key, unless it is none of the cache's business."""
         if projection.leaves_out(change):
             return
         key = projection.cache_key(change)
-        delivered = new_tuple(Delivered, (change.version, place, change, projection))
-        if key in self._by_key:
-            self._by_key[key].append(delivered)
-        else:
-            self._by_key[key] = [delivered]
+        self._put(key, Routed(change.version, place, change, projection))
         if projection.lookups:
             projection.check_table(change)
+
+    def _put(self, key: str, delivered: Delivered) -> None:
+        """Put a delivery with the others of its cache key."""
+        first = self._by_key.setdefault(key, delivered)
+        if first is not delivered:
+            self._several.setdefault(key, [first]).append(delivered)
 
     def writes(self, now: float = 0.0) -> Iterator[Write]:
         """The newest write of each cache key; an older one where the newest can't be encoded.
@@ -127,15 +158,16 @@ class Batch:
         Args:
             now: Epoch seconds, for the expiry.
         """
-        look = self._look
-        for done, (key, delivered) in enumerate(self._by_key.items()):
+        look, several = self._look, self._several
+        for together in several.values():
+            together.sort(key=_NEWEST_FIRST, reverse=True)
+        for done, (key, first) in enumerate(self._by_key.items()):
             if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
-            if len(delivered) > 1:
-                delivered.sort(key=_NEWEST_FIRST, reverse=True)
+            delivered: Sequence[Delivered] = several.get(key, (first,))
             for skipped, newest in enumerate(delivered):
                 try:
-                    write = newest.projection.write(key, newest.change, now)
+                    write = newest.write(key, now)
                 except RecordError as error:
                     self.errors[newest.place] = self._explained(newest.place, error)
                     continue
@@ -154,9 +186,11 @@ class Batch:
             if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
             newest = delivered[0]
-            if not newest.projection.lookups or (result is not APPLIED and result is not STALE):
+            if not isinstance(newest, Routed) or not newest.projection.lookups:
                 continue
-            changes = [each.change for each in delivered]
+            if result is not APPLIED and result is not STALE:
+                continue
+            changes = [each.change for each in delivered if isinstance(each, Routed)]
             try:
                 for word in newest.projection.words(write, newest.change, changes, stale=result is STALE):
                     self.said.append(Said(newest.place, word))

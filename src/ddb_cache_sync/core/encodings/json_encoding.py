@@ -42,11 +42,7 @@ class JsonEncoding:
         Raises:
             RecordError: A malformed attribute value.
         """
-        try:
-            # Copied, since what orjson returns keeps a buffer of kilobytes, however short, as long as the batch lasts.
-            return b"%b" % orjson.dumps(_members(item.wire), option=orjson.OPT_SORT_KEYS)
-        except MALFORMED:
-            raise refused(item) from None
+        return json_of(item.wire)
 
     def decode(self, value: StoredValue | str) -> dict[str, Any]:
         """The JSON as Python values: numbers as Decimal, all digits kept.
@@ -67,6 +63,19 @@ class JsonEncoding:
         if not isinstance(decoded, dict):
             raise ValueError("not a JSON object")  # noqa: TRY004 - one error type for malformed values
         return decoded
+
+
+def json_of(wire: Mapping[str, Any]) -> bytes:
+    """The JSON of an item.
+
+    Raises:
+        RecordError: A malformed attribute value.
+    """
+    try:
+        # Copied, since what orjson returns keeps a buffer of kilobytes, however short, as long as the batch lasts.
+        return b"%b" % orjson.dumps(_members(wire), option=orjson.OPT_SORT_KEYS)
+    except MALFORMED:
+        raise refused(Image(wire)) from None
 
 
 def json_value(value: object) -> bytes:
