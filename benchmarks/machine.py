@@ -12,7 +12,15 @@ import redis
 
 from benchmarks.workbench import Workbench
 
-_PACKAGES = ("ddb-cache-sync", "redis", "hiredis", "orjson", "boto3", "aws-lambda-powertools")
+_PACKAGES = (
+    "ddb-cache-sync",
+    "ddb-cache-sync-speedups",
+    "redis",
+    "hiredis",
+    "orjson",
+    "boto3",
+    "aws-lambda-powertools",
+)
 
 
 def description(bench: Workbench) -> Mapping[str, str]:

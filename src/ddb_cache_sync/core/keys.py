@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import Change
+from ddb_cache_sync.core.speedups import RecordReader, record_reader
 from ddb_cache_sync.core.templates import (
     DEFAULT_MAX_KEY_BYTES,
     LONG_VALUE_BYTES,
@@ -98,6 +99,12 @@ class KeyTemplate(Template):
         if not text:
             raise RecordError("the key mapping gave an empty key")
         return text
+
+    @property
+    def record_reader(self) -> RecordReader | None:
+        """What reads records with such keys, compiled; None: it is not installed, or knows no such template."""
+        plain = bytes(self._odd(chr(character)) is None for character in range(256))
+        return record_reader(self._literals, self._names, self._size, plain) if self._quick_size else None
 
     def with_fixed(self, fixed: Mapping[str, str]) -> "KeyTemplate":
         """The same for items that have these texts.

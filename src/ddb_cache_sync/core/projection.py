@@ -296,7 +296,9 @@ class Projection:
         if self._keys is table_keys:
             return StraightWay(table_key_of, self._guard_prefix)
         keys = self._keys
-        return StraightWay(keys.key_of, self._guard_prefix) if type(keys) is KeyTemplate else None
+        if type(keys) is not KeyTemplate:
+            return None
+        return StraightWay(keys.key_of, self._guard_prefix, keys.record_reader)
 
     def _checked_lookups(self, lookups: Sequence[LookupKey]) -> tuple[LookupKey, ...]:
         if not isinstance(lookups, list | tuple):

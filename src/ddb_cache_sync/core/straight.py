@@ -10,6 +10,8 @@ from typing import Any, Final, TypeAlias
 from ddb_cache_sync.core.changes import new_tuple
 from ddb_cache_sync.core.encodings.json_encoding import json_of
 from ddb_cache_sync.core.guards import guard_key
+from ddb_cache_sync.core.speedups import RecordReader
+from ddb_cache_sync.core.stream_records import stream_source
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
 
@@ -18,18 +20,47 @@ KeyOf: TypeAlias = Callable[[str, Mapping[str, Any]], str]
 
 
 class StraightWay:
-    """From the fields of records to writes.
+    """From records to writes.
+
+    Args:
+        key_of: Gives the cache key of an item of a table, by its primary key in DynamoDB JSON.
+        guard_prefix: What every guard key begins with.
+        reader: Reads most records at once. None: there is no such.
 
     Attributes:
-        key_of: Gives the cache key of an item of a table, by its primary key in DynamoDB JSON.
+        key_of: The same.
+        is_compiled: Whether `read` ever reads one.
     """
 
-    __slots__ = ("_guard_prefix", "_tag", "key_of")
+    __slots__ = ("_guard_prefix", "_reader", "_tag", "is_compiled", "key_of")
 
-    def __init__(self, key_of: KeyOf, guard_prefix: str) -> None:
+    def __init__(self, key_of: KeyOf, guard_prefix: str, reader: RecordReader | None = None) -> None:
         self.key_of: Final = key_of
+        self.is_compiled: Final = reader is not None
+        self._reader: Final = reader
         self._guard_prefix: Final = guard_prefix
         self._tag: Final = guard_prefix + "{"
+
+    def read(
+        self, raw: Any, stream_label_ms: int | None
+    ) -> tuple[str, Version, dict[str, Any] | None, float | None] | None:
+        """The cache key of a record, its version, its image and when the change was made (epoch seconds).
+
+        None: the record has to be taken apart, malformed or not. An image that is None: the item is gone.
+
+        Args:
+            raw: The record, as parsed from JSON.
+            stream_label_ms: Put in place of the stream's own creation time (epoch ms). None: the stream's own.
+        """
+        found = None if self._reader is None else self._reader(raw)
+        if found is None:
+            return None
+        arn, digits, key, image, created = found
+        try:
+            _, beginning = stream_source(arn, stream_label_ms)
+        except ValueError:
+            return None
+        return None if beginning is None else (key, Version(beginning + digits), image, created)
 
     def write(self, cache_key: str, version: Version, image: Mapping[str, Any] | None) -> Write:
         """The write that brings this cache key to this image, in DynamoDB JSON; None: the item is gone.

@@ -192,7 +192,7 @@ def taken_apart(raw: Any, stream_label_ms: int | None) -> RecordFields:
         if "dynamodb" in raw:
             change, body = raw, raw["dynamodb"]
             sequence_number = body["SequenceNumber"]
-            table, prefix = _source(raw["eventSourceARN"], stream_label_ms)
+            table, prefix = stream_source(raw["eventSourceARN"], stream_label_ms)
             if prefix is None:
                 raise _no_label(raw)
             version = Version(prefix + sortable_digits(sequence_number))
@@ -304,8 +304,12 @@ def fault_in(raw: Any, *, old_image: bool = True) -> str | None:
 
 
 @lru_cache(maxsize=256)  # a batch has one ARN; the bound keeps hostile input from filling memory
-def _source(arn: str, stream_label_ms: int | None) -> tuple[str, str | None]:
-    """The table of a stream and what its versions begin with; None where the stream's label is not a time."""
+def stream_source(arn: str, stream_label_ms: int | None) -> tuple[str, str | None]:
+    """The table of a stream and what its versions begin with; None where the stream's label is not a time.
+
+    Raises:
+        ValueError: Not the ARN of a table's stream.
+    """
     stream = StreamArn.parse(arn)
     label_ms = stream.label_ms if stream_label_ms is None else stream_label_ms
     return stream.table, None if label_ms is None else label_prefix(label_ms)

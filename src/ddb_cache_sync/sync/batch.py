@@ -112,30 +112,47 @@ class Batch:
         self.said: list[Said] = []
         self._earliest: float | None = None
         self._ttl_removals = 0
-        old_images = router.needs_old_images
-        own = router if type(router) is Projection else None  # as with most: spared the round through a router
-        straight = None if own is None else own.straight
+        self._router = router
+        # As with most: spared the round through a router.
+        self._own = router if isinstance(router, Projection) and type(router) is Projection else None
+        self._stream_label_ms = stream_label_ms
+        straight = self._straight = None if self._own is None else self._own.straight
+        read = None if straight is None or not straight.is_compiled else straight.read
         for place, raw in enumerate(records):
             if look is not None and place % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
             try:
-                fields = taken_apart(raw, stream_label_ms)
-                event_name, table, keys, _, version, new, _, _, created, user = fields
-                removed = event_name == "REMOVE"
-                if removed and user is not None and is_ttl(user):
-                    self._ttl_removals += 1
-                if straight is not None and (removed or new is not None):
-                    image = None if removed else new
-                    self._put(straight.key_of(table, keys), new_tuple(Straight, (version, place, image, straight)))
+                known = None if read is None else read(raw, stream_label_ms)
+                if known is not None and straight is not None:
+                    key, version, image, created = known
+                    self._put(key, new_tuple(Straight, (version, place, image, straight)))
                 else:
-                    change = change_of(fields, old_images=old_images)
-                    for projection, seen in ((own, change),) if own is not None else routed(router, change):
-                        self._add(place, seen, projection)
+                    created = self._take(place, raw)
             except RecordError as error:
                 self.errors[place] = error
                 continue
             if created is not None and (self._earliest is None or created < self._earliest):
                 self._earliest = created
+
+    def _take(self, place: int, raw: Any) -> float | None:
+        """Take a record apart and put it with the others of its cache keys; gives when its change was made."""
+        fields = taken_apart(raw, self._stream_label_ms)
+        event_name, table, keys, _, version, new, _, _, created, user = fields
+        removed = event_name == "REMOVE"
+        if removed and user is not None and is_ttl(user):
+            self._ttl_removals += 1
+        straight = self._straight
+        if straight is not None and (removed or new is not None):
+            image = None if removed else new
+            self._put(straight.key_of(table, keys), new_tuple(Straight, (version, place, image, straight)))
+            return created
+        change = change_of(fields, old_images=self._router.needs_old_images)
+        if self._own is not None:
+            self._add(place, change, self._own)
+        else:
+            for projection, seen in routed(self._router, change):
+                self._add(place, seen, projection)
+        return created
 
     def _add(self, place: int, change: Change, projection: Projection) -> None:
         """Put a change with the others of its cache key, unless it is none of the cache's business."""

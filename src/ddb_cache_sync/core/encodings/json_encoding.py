@@ -22,6 +22,7 @@ from ddb_cache_sync.core.attribute_values import (
 )
 from ddb_cache_sync.core.encodings.contract import MALFORMED, StoredValue, refused
 from ddb_cache_sync.core.numbers import MAX_DIGITS, json_number, not_simple_number
+from ddb_cache_sync.core.speedups import item_json
 
 
 class JsonEncoding:
@@ -71,6 +72,8 @@ def json_of(wire: Mapping[str, Any]) -> bytes:
     Raises:
         RecordError: A malformed attribute value.
     """
+    if item_json is not None and (written := item_json(wire)) is not None:
+        return written
     try:
         # Copied, since what orjson returns keeps a buffer of kilobytes, however short, as long as the batch lasts.
         return b"%b" % orjson.dumps(_members(wire), option=orjson.OPT_SORT_KEYS)

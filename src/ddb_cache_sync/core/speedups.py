@@ -1,0 +1,44 @@
+"""The compiled part of the hot path, where `ddb-cache-sync-speedups` is installed.
+
+Rule: both come to the same, byte for byte. What is compiled knows the form that nearly all records and items have, and
+gives None for any other, malformed ones among them; Python then does all of it from the beginning.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any, Final, TypeAlias
+
+_INTERFACE: Final = 1
+"""What is compiled for another one is not used."""
+
+
+def _installed() -> Any:
+    """The compiled module; None: it is not there, or made for another version of this one."""
+    try:
+        found = import_module("ddb_cache_sync_speedups")
+    except ImportError:
+        return None
+    return found if found.INTERFACE == _INTERFACE else None
+
+
+_compiled: Final = _installed()
+
+item_json: Final[Callable[[Mapping[str, Any]], bytes | None] | None] = _compiled.item_json if _compiled else None
+"""Gives the JSON of an item in DynamoDB JSON; None: Python has to do it. None in its place: it is not installed."""
+
+RecordReader: TypeAlias = Callable[[Any], tuple[str, str, str, dict[str, Any] | None, float | None] | None]
+"""Gives a record's stream ARN, the sortable digits of its sequence number, its cache key, its image (None: the item is
+gone) and when the change was made (None: not told). None: Python has to do it."""
+
+
+def record_reader(literals: tuple[str, ...], names: tuple[str, ...], size: int, plain: bytes) -> RecordReader | None:
+    """What reads the records of tables with such primary keys; None: it is not installed.
+
+    Args:
+        literals: The texts of the key template, one more than names.
+        names: The attributes that stand between them.
+        size: How many attributes the primary key has.
+        plain: For each byte, 1 where it can stand in a key as it is, else 0.
+    """
+    return partial(_compiled.straight, literals, names, size, plain) if _compiled else None
