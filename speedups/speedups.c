@@ -152,7 +152,24 @@ static int put_string(Output *out, Text text)
 
 /* ---- Attribute values -------------------------------------------------------------------------------------------- */
 
-static int put_value(Output *out, PyObject *value, int depth);
+static int put_content(Output *out, Text tag, PyObject *content, int depth);
+
+/* Items were parsed long before, and memory is what the walk waits for: so it is asked for some objects at once. */
+static void soon(const void *object)
+{
+    __builtin_prefetch(object);
+    __builtin_prefetch((const char *)object + 64);
+}
+
+/* The one entry of an attribute value: its type's name and its content. */
+static int tag_and_content(PyObject *value, Text *tag, PyObject **content)
+{
+    PyObject *name;
+    Py_ssize_t position = 0;
+    if (!PyDict_CheckExact(value) || PyDict_Size(value) != 1 || !PyDict_Next(value, &position, &name, content))
+        return NOT_MINE;
+    return text_of(name, tag);
+}
 
 static const char *after_digits(const char *at, const char *end)
 {
@@ -212,8 +229,8 @@ static int put_binary(Output *out, PyObject *content)
 }
 
 typedef struct {
-    Text name; /* the first member: compared as a Text */
-    PyObject *value;
+    Text name, tag;
+    PyObject *value, *content;
 } Member;
 
 static int by_name(const void *one, const void *other)
@@ -250,14 +267,20 @@ static int put_members(Output *out, PyObject *object, int depth)
     while (PyDict_Next(object, &position, &name, &value)) {
         if (filled == count || text_of(name, &members[filled].name))
             goto end;
+        soon(value);
         members[filled++].value = value;
+    }
+    for (Py_ssize_t place = 0; place < filled; place++) {
+        if (tag_and_content(members[place].value, &members[place].tag, &members[place].content))
+            goto end;
+        soon(members[place].content);
     }
     sort(members, filled);
     if (put_one(out, '{'))
         goto end;
     for (Py_ssize_t place = 0; place < filled; place++) {
         if ((place && put_one(out, ',')) || put_string(out, members[place].name) || put_one(out, ':') ||
-            put_value(out, members[place].value, depth))
+            put_content(out, members[place].tag, members[place].content, depth))
             goto end;
     }
     result = put_one(out, '}');
@@ -297,29 +320,19 @@ static int put_list(Output *out, PyObject *list, int depth)
 {
     if (!PyList_CheckExact(list) || depth > MAX_DEPTH || put_one(out, '['))
         return NOT_MINE;
+    Text tag;
+    PyObject *content;
     Py_ssize_t count = PyList_Size(list);
     for (Py_ssize_t place = 0; place < count; place++)
-        if ((place && put_one(out, ',')) || put_value(out, PyList_GetItem(list, place), depth))
+        if ((place && put_one(out, ',')) || tag_and_content(PyList_GetItem(list, place), &tag, &content) ||
+            put_content(out, tag, content, depth))
             return NOT_MINE;
     return put_one(out, ']');
 }
 
-/* The one entry of an attribute value: its type's name and its content. */
-static int tag_and_content(PyObject *value, Text *tag, PyObject **content)
+static int put_content(Output *out, Text tag, PyObject *content, int depth)
 {
-    PyObject *name;
-    Py_ssize_t position = 0;
-    if (!PyDict_CheckExact(value) || PyDict_Size(value) != 1 || !PyDict_Next(value, &position, &name, content))
-        return NOT_MINE;
-    return text_of(name, tag);
-}
-
-static int put_value(Output *out, PyObject *value, int depth)
-{
-    Text tag, text;
-    PyObject *content;
-    if (tag_and_content(value, &tag, &content))
-        return NOT_MINE;
+    Text text;
     if (tag.size == 1)
         switch (*tag.at) {
         case 'S':
