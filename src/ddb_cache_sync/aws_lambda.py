@@ -115,8 +115,9 @@ def verify_handler(_event: Any, context: LambdaContext | None = None) -> dict[st
 @lru_cache(maxsize=1)
 def _verification() -> tuple["Settings", Any, Any, "VerifyOptions"]:
     """What the environment describes: settings, cache, a client of the table, and how to compare them."""
-    from ddb_cache_sync.settings import Settings  # noqa: PLC0415 - pydantic is loaded only where it is needed
-    from ddb_cache_sync.sync.verify import VerifyOptions, looks_of, sample_of  # noqa: PLC0415 - same
+    from ddb_cache_sync.core.verify_settings import looks_of, sample_of  # noqa: PLC0415 - loaded where it is needed
+    from ddb_cache_sync.settings import Settings  # noqa: PLC0415 - loads pydantic
+    from ddb_cache_sync.sync.verify import VerifyOptions  # noqa: PLC0415 - same
     from ddb_cache_sync.table.clients import dynamodb_client  # noqa: PLC0415 - loads boto3
 
     settings = Settings.from_environment(os.environ)

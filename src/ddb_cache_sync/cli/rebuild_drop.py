@@ -20,9 +20,9 @@ from ddb_cache_sync.cli.options import (
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.cli.working import ended_by
+from ddb_cache_sync.core.verify_settings import looks_of
 from ddb_cache_sync.errors import CacheSyncError
 from ddb_cache_sync.sync.dropping import DEFAULT_QUIET_SECONDS, DropOptions, DropReport
-from ddb_cache_sync.sync.verify import looks_of
 
 
 def drop(
