@@ -32,7 +32,7 @@ from ddb_cache_sync.sync.suspects import SuspectStore
 from ddb_cache_sync.sync.verification import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -144,7 +144,7 @@ def verify(
     label_ms = chosen.stream_label_ms if chosen.stream_label_ms is not None else described.stream_label_ms
     return replace(
         report,
-        notes=(*report.notes, *_notes(report, label_ms)),
+        notes=(*report.notes, *_notes(report, label_ms, orphans.beginnings)),
         sampled=wanted is not None,
         orphans_searched=chosen.orphans,
         started_at=started_at,
@@ -152,13 +152,20 @@ def verify(
     )
 
 
-def _notes(report: VerifyReport, label_ms: int | None) -> Iterator[str]:
+def _notes(report: VerifyReport, label_ms: int | None, beginnings: Mapping[str, int]) -> Iterator[str]:
     """What else there is to say of what drifted.
 
     Args:
         report: What was found.
         label_ms: When the stream was made that is applied now, epoch milliseconds; None: not known.
+        beginnings: How many keys were found by what keys of the table begin with.
     """
+    if 0 < report.keys == report.missing:
+        others = [f"{count:,} other keys that begin with {each}" for each, count in beginnings.items() if count]
+        yield (
+            f"every key is missing ({report.missing:,} of {report.keys:,}): are the key template and the cache's "
+            "address those of the replicator?"
+        ) + (f" There are {' and '.join(others)}, so it may be the template" if others else "")
     if len(report.drifts) < report.drift:
         yield (
             f"{len(report.drifts):,} of the {report.drift:,} keys that drifted are named: repair these and verify "
