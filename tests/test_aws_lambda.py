@@ -4,16 +4,22 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from ddb_cache_sync import (
+    BothLayouts,
     ConfigurationError,
     EmfMetrics,
+    FolderQuarantine,
+    KeyTemplate,
     OpenTelemetrySpans,
+    Projection,
     RecordError,
     Replicator,
     ReportLog,
@@ -112,6 +118,62 @@ def test_the_environment_is_read_once_per_process(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(PREFIX + "REDIS_URL", "redis://localhost:2")
     assert aws_lambda._from_environment()[0] is first
     assert margin_ms == 1000
+
+
+@pytest.fixture
+def new_process(no_settings: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no batch had come yet."""
+    monkeypatch.setattr(aws_lambda, "_looked", threading.Event())
+
+
+VAIN = ("DEADLINE_MARGIN_MS", "METRICS", "NEW_LAYOUT", "QUARANTINE", "STREAM_LABEL")
+
+
+@pytest.mark.usefixtures("new_process")
+def test_settings_beside_a_replicator_of_ones_own_are_warned_of_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By name: nobody would notice otherwise that poison records are not set aside, and a value may be secret."""
+    for name in VAIN:
+        monkeypatch.setenv(PREFIX + name, "SECRET")
+    for _ in range(2):
+        apply_stream_event(stream_event([]), Replicator(MemoryCache()))
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert f"was given a replicator: {', '.join(PREFIX + name for name in VAIN)}. " in record.getMessage()
+    assert "SECRET" not in caplog.text
+
+
+@pytest.mark.usefixtures("new_process")
+def test_a_handler_that_reads_settings_by_itself_is_not_warned(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Its replicator has what they say, or nobody can tell; an empty variable counts as unset."""
+    for name in (*VAIN[1:], "REDIS_URL", "KEY_TEMPLATE", "GUARD_TTL_SECONDS", "CONFIG"):
+        monkeypatch.setenv(PREFIX + name, "x")
+    monkeypatch.setenv(PREFIX + VAIN[0], "")
+    layouts = BothLayouts(Projection(KeyTemplate("a:{id}")), Projection(KeyTemplate("b:{id}")))
+    replicator = Replicator(
+        MemoryCache(),
+        layouts,
+        stream_label="2025-04-23T13:37:16.991",
+        on_report=ReportLog(),
+        quarantine=FolderQuarantine(tmp_path),
+    )
+    apply_stream_event(stream_event([]), replicator)
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("new_process")
+def test_only_what_the_replicator_lacks_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Each by itself."""
+    monkeypatch.setenv(PREFIX + "QUARANTINE", "folder")
+    monkeypatch.setenv(PREFIX + "METRICS", "emf")
+    apply_stream_event(stream_event([]), Replicator(MemoryCache(), quarantine=FolderQuarantine(tmp_path)))
+    [record] = caplog.records
+    assert f"replicator: {PREFIX}METRICS. " in record.getMessage()
 
 
 @pytest.fixture

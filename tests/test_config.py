@@ -236,16 +236,38 @@ def test_routes_are_no_variable() -> None:
         Settings.from_environment({PREFIX + "ROUTES": "SECRET"})
 
 
-def test_a_check_finds_what_needs_no_connection(tmp_path: Path) -> None:
-    """With a URL and without."""
-    for text, problem in (
-        ('stream_label = "yesterday"', "not a stream label"),
-        ('redis_url = "http://user:SECRET@host"', "the scheme 'http'(?!.*SECRET)"),
-        ('key_template = "u"', "names no attribute"),
-    ):
-        with pytest.raises(ConfigurationError, match=problem):
-            Settings.from_file(file_of(tmp_path, text)).check()
-    Settings.from_file(file_of(tmp_path, 'redis_url = "rediss://localhost:1?cluster=true"')).check()
+def test_all_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
+    """Each on a line, in the order of the file."""
+    text = 'zzz = "SECRET"\nmode = "SECRET"\n[[routes]]\n[[routes]]\nmod = 1\nkey_template = 1\nencoding = "SECRET"'
+    path = file_of(tmp_path, text)
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_file(path)
+    places = [line.removeprefix(f"{path}: ").partition(" ")[0].rstrip(":") for line in caught.value.problem.split("\n")]
+    assert places == ["zzz", "mode", "routes[1].mod", "routes[1].key_template", "routes[1].encoding"]
+    assert "SECRET" not in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('verify_looks = "5,1,30"', ": verify_looks: looks that are not in rising order. Write seconds, such as "),
+        ('verify_looks = "0,1"', ": verify_looks: looks that are not in rising order"),
+        ('verify_looks = "1,1..5"', ": verify_looks: the looks are no list of seconds"),
+        ('verify_sample = "0"', ": verify_sample: a sample of no items"),
+        ('verify_sample = "1.5"', ": verify_sample: the sample is neither a number of items nor a share"),
+        ('verify_sample = "200%"', ": verify_sample: a sample that is no share of the items"),
+        ('quarantine = "s3:/bucket"', ": quarantine: neither s3://bucket/prefix, nor "),
+    ],
+)
+def test_what_a_function_would_stumble_over_later_is_refused_when_it_is_read(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    """In a file and in the environment, not at the first poison record or the first verification."""
+    with pytest.raises(ConfigurationError, match=problem):
+        Settings.from_file(file_of(tmp_path, text))
+    name, value = text.split(" = ")
+    with pytest.raises(ConfigurationError, match=problem.removeprefix(f": {name}")):
+        Settings.from_environment({PREFIX + name.upper(): value.strip('"')})
 
 
 def test_the_schema_has_every_key_with_its_meaning() -> None:

@@ -103,6 +103,20 @@ def test_a_bad_value_names_its_variable_and_is_not_repeated(name: str, value: st
         read(**{name: value})
 
 
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    """Each variable on a line; of unknown ones, which may be typing mistakes, first."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(ZZY="1", MODE="SECRET", REDIS_URI="SECRET")
+    assert [line.split()[0] for line in caught.value.problem.split("\n")] == [PREFIX + "REDIS_URI", PREFIX + "ZZY"]
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment(
+            {PREFIX + "MODE": "SECRET", PREFIX + "METRICS": "SECRET,emf,SECRET"}, {"encoding": "SECRET"}
+        )
+    named = [line.partition(": ")[0] for line in caught.value.problem.split("\n")]
+    assert named == ["--encoding", PREFIX + "MODE", PREFIX + "METRICS"]
+    assert "SECRET" not in caught.value.problem
+
+
 @pytest.mark.parametrize("text", ["json", "dynamodb-json", "hash", "attribute:name", "json+zlib", "attribute:a+zstd"])
 def test_an_encoding_is_set_by_its_name(text: str) -> None:
     """Of those that the library brings."""

@@ -8,7 +8,10 @@ import os
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # CDK's library says on every start which versions of Node.js it likes best.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
@@ -19,10 +22,11 @@ INFRA = Path(__file__).resolve().parent.parent
 
 
 class Template:
-    """A synthesised template, to be asked."""
+    """A synthesised template, to be asked; with what CDK warned of while it was made, where that is known."""
 
-    def __init__(self, content: dict[str, Any]) -> None:
+    def __init__(self, content: dict[str, Any], warnings: Sequence[str] = ()) -> None:
         self.content = content
+        self.warnings = warnings
         self.resources: dict[str, dict[str, Any]] = content["Resources"]
 
     @classmethod
@@ -77,10 +81,13 @@ def _synthesised(context: tuple[tuple[str, str], ...]) -> Template:
     app = cdk.App(outdir=str(folder / "cdk.out"), context=flags | dict(context))
     options = Options.from_context(app.node.get_all_context())
     code = lambda_.Code.from_asset(str(archive))
-    CacheSyncStack(app, options.stack_name, options=options, code=code)
+    stack = CacheSyncStack(app, options.stack_name, options=options, code=code)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()  # raises on whatever cdk-nag finds
-    return Template.read(folder / "cdk.out" / f"{options.stack_name}.template.json")
+    said = [entry for each in stack.node.find_all() for entry in each.node.metadata]
+    warnings = [str(entry.data) for entry in said if entry.type == "aws:cdk:warning"]
+    made = Template.read(folder / "cdk.out" / f"{options.stack_name}.template.json")
+    return Template(made.content, warnings)
 
 
 def synthesised(**context: str) -> Template:

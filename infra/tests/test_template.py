@@ -201,6 +201,14 @@ def test_a_table_that_is_written_to_while_nothing_is_invoked_is_an_alarm(templat
     assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (3, 3)
 
 
+def test_every_part_of_an_alarm_is_measured_in_its_periods(template: Template) -> None:
+    """And CDK has not had to override any, which it says of each at every synthesis."""
+    for alarm in template.of_type("CloudWatch::Alarm").values():
+        periods = {each["MetricStat"]["Period"] for each in alarm.get("Metrics", ()) if "MetricStat" in each}
+        assert len(periods) <= 1
+    assert [each for each in template.warnings if "Period" in each] == []
+
+
 def test_an_end_is_told_of_what_ends_and_not_of_what_has_happened(template: Template) -> None:
     """A count is over with its minute; a message that all is well would be wrong."""
     told = {

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import threading
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, assert_never
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
 
 _VERIFY_MARGIN_SECONDS: Final = 10.0
 """What a verification takes beside its waits, at least."""
+
+_UNREAD: Final = {
+    "DDB_CACHE_SYNC_DEADLINE_MARGIN_MS": None,
+    "DDB_CACHE_SYNC_METRICS": "on_report",
+    "DDB_CACHE_SYNC_NEW_LAYOUT": "new_layout",
+    "DDB_CACHE_SYNC_QUARANTINE": "quarantine",
+    "DDB_CACHE_SYNC_STREAM_LABEL": "stream_label",
+}
+"""Variables that are in vain beside a replicator, and what of a replicator has their place; None: nothing has.
+
+Of the others nobody can tell: a handler may have read them itself, and they shape the replicator that it made.
+"""
+_looked = threading.Event()
+"""Whether this process has looked for such variables."""
 
 _LOG: Final = logging.getLogger("ddb_cache_sync")
 
@@ -43,7 +58,8 @@ def apply_stream_event(
     Args:
         event: An event (`{"Records": [...]}`) of DynamoDB Streams or of a Kinesis data stream that the table writes to,
             or the bare list of records of EventBridge Pipes.
-        replicator: What to apply it with. None: one built from `DDB_CACHE_SYNC_*`, once per process.
+        replicator: What to apply it with. None: one built from `DDB_CACHE_SYNC_*`, once per process. Beside one of your
+            own these variables are not read; of some that are set all the same a warning is logged, once per process.
         context: Lambda's context, for the deadline. None: a failing cache is given up after ten seconds.
 
     Returns:
@@ -62,6 +78,9 @@ def apply_stream_event(
     margin_ms = DEFAULT_DEADLINE_MARGIN_MS
     if replicator is None:
         replicator, margin_ms = _from_environment()
+    elif not _looked.is_set():
+        _looked.set()
+        _warn_of_unread(replicator)
     deadline = None
     if context is not None:
         remaining_ms = context.get_remaining_time_in_millis()
@@ -75,6 +94,18 @@ def apply_stream_event(
     for notice in report.notices:
         _LOG.warning("record %s: %s", notice.sequence_number, notice.reason)
     return report.response
+
+
+def _warn_of_unread(replicator: Replicator) -> None:
+    """Log which variables are set in vain."""
+    if found := [name for name in _UNREAD if os.environ.get(name)]:
+        left_out = replicator.left_out
+        if vain := [name for name in found if (of_replicator := _UNREAD[name]) is None or of_replicator in left_out]:
+            _LOG.warning(
+                "not read, since apply_stream_event was given a replicator: %s. Make the replicator with what they "
+                "say, or give none",
+                ", ".join(vain),
+            )
 
 
 def handler(event: Any, context: LambdaContext) -> BatchResponse:
@@ -115,8 +146,9 @@ def verify_handler(_event: Any, context: LambdaContext | None = None) -> dict[st
 @lru_cache(maxsize=1)
 def _verification() -> tuple["Settings", Any, Any, "VerifyOptions"]:
     """What the environment describes: settings, cache, a client of the table, and how to compare them."""
-    from ddb_cache_sync.settings import Settings  # noqa: PLC0415 - pydantic is loaded only where it is needed
-    from ddb_cache_sync.sync.verify import VerifyOptions, looks_of, sample_of  # noqa: PLC0415 - same
+    from ddb_cache_sync.core.verify_settings import looks_of, sample_of  # noqa: PLC0415 - loaded where it is needed
+    from ddb_cache_sync.settings import Settings  # noqa: PLC0415 - loads pydantic
+    from ddb_cache_sync.sync.verify import VerifyOptions  # noqa: PLC0415 - same
     from ddb_cache_sync.table.clients import dynamodb_client  # noqa: PLC0415 - loads boto3
 
     settings = Settings.from_environment(os.environ)

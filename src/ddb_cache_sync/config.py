@@ -6,9 +6,9 @@ the file and the place in it, and repeats no value: any of them may be a secret 
 
 import difflib
 import re
-from collections.abc import Collection, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,9 @@ from ddb_cache_sync.core.routes import Route
 from ddb_cache_sync.core.routing import EntityRouter, Unmatched
 from ddb_cache_sync.core.transforms import Transform, exclude, include
 from ddb_cache_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _PLACE: Final = re.compile(r"(.*) \(at line ([0-9]+), column ([0-9]+)\)")
 _WORDS: Final = {
@@ -43,12 +46,17 @@ _OTHER_WORDS: Final = {
 """The file's words for what is called otherwise in Python, or by those who guess."""
 
 
-def _names_an_encoding(text: str) -> str:
-    try:
-        encoding_named(text)
-    except ConfigurationError as error:
-        raise ValueError(error.problem) from None
-    return text
+def checked(check: Callable[[str], object]) -> AfterValidator:
+    """Takes a text that another function takes, which raises a `ConfigurationError` else."""
+
+    def taken(text: str) -> str:
+        try:
+            check(text)
+        except ConfigurationError as error:
+            raise ValueError(error.problem) from None
+        return text
+
+    return AfterValidator(taken)
 
 
 def listed(given: object) -> object:
@@ -56,7 +64,7 @@ def listed(given: object) -> object:
     return tuple(given) if isinstance(given, list) else given
 
 
-EncodingName = Annotated[str, AfterValidator(_names_an_encoding)]
+EncodingName = Annotated[str, checked(encoding_named)]
 """The name of an encoding, as `encoding_named` takes it."""
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(listed)]
 
@@ -182,30 +190,64 @@ def toml_table(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def refuse(error: ValidationError, path: Path, keys: Collection[str]) -> NoReturn:
-    """Say what is wrong in a file.
+class Mistake(NamedTuple):
+    """What is wrong in a file, and where."""
+
+    place: tuple[int | str, ...]
+    """The way there, such as `("routes", 1, "mode")`."""
+    problem: str
+    """With the file, the place and what to do."""
+
+
+def mistakes_of(error: ValidationError, path: Path, keys: Collection[str]) -> list[Mistake]:
+    """What is wrong in a file.
 
     Args:
         error: What pydantic found.
         path: The file.
         keys: What it may have at its top.
-
-    Raises:
-        ConfigurationError: Names the place, and for an unknown key the nearest.
     """
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    kind, (*above, last) = first["type"], first["loc"]
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return [Mistake(each["loc"], _problem(each, path, keys)) for each in found]
+
+
+def in_order(mistakes: Iterable[Mistake], said: Mapping[str, Any]) -> list[Mistake]:
+    """The mistakes in the order of the file.
+
+    Args:
+        mistakes: In any order.
+        said: What the file says.
+    """
+    return sorted(mistakes, key=lambda mistake: _position(said, mistake.place))
+
+
+def _position(said: object, place: Sequence[int | str]) -> list[int]:
+    found = []
+    for part in place:
+        if isinstance(said, Mapping):
+            names = [*said]
+            found.append(names.index(part) if part in said else len(names))
+            said = said.get(part)
+        elif isinstance(part, int):
+            found.append(part)
+            said = said[part] if isinstance(said, list) else None
+    return found
+
+
+def _problem(found: "ErrorDetails", path: Path, keys: Collection[str]) -> str:
+    """What is wrong, and for an unknown key the nearest."""
+    kind, (*above, last) = found["type"], found["loc"]
     place = _place([*above, last])
     if kind != "extra_forbidden":
-        problem = _WORDS.get(kind, first["msg"].removeprefix("Value error, "))
-        hint = "Write [[routes]] above each of them." if place == "routes" and kind == "tuple_type" else None
-        raise ConfigurationError(f"{path}: {place}: {problem}", hint=hint) from None
+        problem = f"{path}: {place}: {_WORDS.get(kind, found['msg'].removeprefix('Value error, '))}"
+        unheaded = place == "routes" and kind == "tuple_type"
+        return f"{problem}. Write [[routes]] above each of them." if unheaded else problem
     known = list(RouteSettings.model_fields if above else keys)
     other = _OTHER_WORDS.get(str(last))
     close = [other] if other in known else difflib.get_close_matches(str(last), known, n=1)
     named = [_place([*above, name]) for name in close or known]
     hint = f"Did you mean {named[0]}?" if close else f"There are {', '.join(known)}."
-    raise ConfigurationError(f"{path}: {place} is not a key", hint=hint) from None
+    return f"{path}: {place} is not a key. {hint}"
 
 
 def _place(parts: Sequence[int | str]) -> str:

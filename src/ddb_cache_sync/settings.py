@@ -12,17 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from ddb_cache_sync.cache.connect import connect
 from ddb_cache_sync.cache.credentials import IamCredentials, SecretCredentials
-from ddb_cache_sync.config import EncodingName, RouteSettings, listed, refuse, router, toml_table
+from ddb_cache_sync.config import (
+    EncodingName,
+    Mistake,
+    RouteSettings,
+    checked,
+    in_order,
+    listed,
+    mistakes_of,
+    router,
+    toml_table,
+)
 from ddb_cache_sync.core.expiry import FURTHEST_SECONDS
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.layouts import BothLayouts
 from ddb_cache_sync.core.projection import Mode, Router
 from ddb_cache_sync.core.routes import Route
 from ddb_cache_sync.core.routing import Unmatched
+from ddb_cache_sync.core.verify_settings import check_looks, check_sample, looks_of, sample_of
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.quarantine import Quarantine, quarantine_at
@@ -36,14 +47,6 @@ PREFIX: Final = "DDB_CACHE_SYNC_"
 
 
 HookName: TypeAlias = Literal["log", "emf", "otel"]
-
-
-def _is_a_quarantine(text: str) -> str:
-    try:
-        quarantine_at(text)
-    except ConfigurationError as error:
-        raise ValueError(error.problem) from None
-    return text
 
 
 def _names(given: object) -> object:
@@ -105,16 +108,20 @@ class Settings(BaseModel):
     """Creation time to put in place of that of the records' own stream; None: their own."""
     deadline_margin_ms: Annotated[int, Field(ge=0)] = DEFAULT_DEADLINE_MARGIN_MS
     """How long before the function's time-out a failing cache is given up, milliseconds."""
-    quarantine: Annotated[str, AfterValidator(_is_a_quarantine)] | None = None
+    quarantine: Annotated[str, checked(quarantine_at)] | None = None
     """Where a Lambda function sets poison records aside: `s3://bucket/prefix`, the URL of an SQS queue, or a folder.
     None: each is reported, and Lambda delivers it again until it is given up."""
     metrics: Annotated[tuple[HookName, ...] | None, BeforeValidator(_names)] = None
     """What a Lambda function makes of the report of each batch: names, separated by commas. None: nothing."""
     verify_table: str | None = None
     """The table that the function `verify_handler` compares with the cache."""
-    verify_sample: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?%?$")] = "1000"
+    verify_sample: Annotated[
+        str, Field(pattern=r"^[0-9]+(\.[0-9]+)?%?$"), checked(lambda text: check_sample(*sample_of(text)))
+    ] = "1000"
     """About how many items it reads in each run, or which share of them: `1000`, or `0.5%`."""
-    verify_looks: Annotated[str, Field(pattern=r"^[0-9.]+(,[0-9.]+)*$")] = "1,5,30"
+    verify_looks: Annotated[
+        str, Field(pattern=r"^[0-9.]+(,[0-9.]+)*$"), checked(lambda text: check_looks(looks_of(text)))
+    ] = "1,5,30"
     """When it looks again at what differs, seconds after it was read."""
 
     @classmethod
@@ -126,37 +133,36 @@ class Settings(BaseModel):
             over: Values by field name that go before the environment's.
 
         Raises:
-            ConfigurationError: A variable of this prefix that is unknown, or one that can't be right. Its value is
-                not repeated.
+            ConfigurationError: Variables of this prefix that are unknown, or that can't be right, each on a line.
+                Their values are not repeated.
         """
         given = {
             name.removeprefix(PREFIX).lower(): value
             for name, value in environment.items()
             if name.startswith(PREFIX) and value
         }
-        for field in given.keys() - VARIABLES:
-            close = difflib.get_close_matches(field, VARIABLES, n=1)
-            known = [PREFIX + name.upper() for name in close or VARIABLES]
-            hint = f"Did you mean {known[0]}?" if close else f"There are {', '.join(known)}."
-            raise ConfigurationError(f"{PREFIX}{field.upper()} is not a setting", hint=hint)
+        if unknown := sorted(given.keys() - VARIABLES):
+            raise ConfigurationError("\n".join(map(_unknown, unknown)))
         above = given | dict(over or {})
         below = _said_by(Path(above["config"])) if "config" in above else {}
         try:
             return cls.model_validate(below | above)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            name = str(first["loc"][0])
             # The file was checked before, so it is not there.
-            source = f"--{name.replace('_', '-')}" if name in (over or {}) else PREFIX + name.upper()
-            raise ConfigurationError(f"{source}: {first['msg'].removeprefix('Value error, ')}") from None
+            problems: dict[str, str] = {}
+            for each in error.errors(include_input=False, include_url=False, include_context=False):
+                name = str(each["loc"][0])
+                source = f"--{name.replace('_', '-')}" if name in (over or {}) else PREFIX + name.upper()
+                problems.setdefault(name, f"{source}: {each['msg'].removeprefix('Value error, ')}")
+            raise ConfigurationError("\n".join(problems.values())) from None
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
         """Read the settings from a configuration file alone.
 
         Raises:
-            ConfigurationError: It can't be read, is not TOML, has an unknown key, or a value that can't be right. The
-                value is not repeated.
+            ConfigurationError: It can't be read, is not TOML, or has unknown keys or values that can't be right, each
+                on a line, in the order of the file. The values are not repeated.
         """
         return cls.model_validate(_said_by(path) | {"config": path})
 
@@ -269,18 +275,6 @@ class Settings(BaseModel):
         """The names of what is set, in order, `config` and `routes` left out."""
         return [name for name in FILE_KEYS if name in self.model_fields_set and name != "routes"]
 
-    def check(self) -> None:
-        """Find what can be found without a connection: make all there is to make.
-
-        Raises:
-            ConfigurationError: A setting that can't be right.
-        """
-        if self.redis_url is None:
-            self.router()
-            stream_label_ms(self.stream_label)
-        else:
-            self.replicator()
-
     @property
     def stream_label_ms(self) -> int | None:
         """The stream label, epoch ms; None: the records' own.
@@ -329,6 +323,23 @@ def _plain(route: RouteSettings) -> dict[str, Any]:
     return route.model_dump(mode="json")
 
 
+def mistakes_in(said: Mapping[str, Any], path: Path) -> list[Mistake]:
+    """What can be seen to be wrong of each key of a configuration file by itself, in the order of the file.
+
+    Args:
+        said: What it says.
+        path: The file.
+    """
+    found = []
+    if "config" in said:
+        found.append(Mistake(("config",), f"{path}: config is not a key. A file can't name another."))
+    try:
+        Settings.model_validate({name: value for name, value in said.items() if name != "config"}, strict=True)
+    except ValidationError as error:
+        found += mistakes_of(error, path, FILE_KEYS)
+    return in_order(found, said)
+
+
 def _said_by(path: Path) -> dict[str, Any]:
     """What a configuration file says, checked.
 
@@ -336,10 +347,14 @@ def _said_by(path: Path) -> dict[str, Any]:
         ConfigurationError: See `Settings.from_file`.
     """
     said = toml_table(path)
-    if "config" in said:
-        raise ConfigurationError(f"{path}: config is not a key", hint="A file can't name another.")
-    try:
-        Settings.model_validate(said, strict=True)
-    except ValidationError as error:
-        refuse(error, path, FILE_KEYS)
+    if found := mistakes_in(said, path):
+        raise ConfigurationError("\n".join(each.problem for each in found))
     return said
+
+
+def _unknown(field: str) -> str:
+    """What there is to say of a variable that is no setting."""
+    close = difflib.get_close_matches(field, VARIABLES, n=1)
+    known = [PREFIX + name.upper() for name in close or VARIABLES]
+    hint = f"Did you mean {known[0]}?" if close else f"There are {', '.join(known)}."
+    return f"{PREFIX}{field.upper()} is not a setting. {hint}"

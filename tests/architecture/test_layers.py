@@ -1,6 +1,6 @@
 """The ladder of imports, and what the package costs to import.
 
-`errors < core < cache | table < sync < config < settings < aws_lambda | observability |
+`errors < core < cache | table < sync < config < settings < aws_lambda | config_check | observability |
 simulator | estimate | local | testing < cli`
 """
 
@@ -27,7 +27,7 @@ LADDER = [
     {"sync"},
     {"config"},
     {"settings", "config_schema"},
-    {"aws_lambda", "observability", "simulator", "estimate", "local", "testing"},
+    {"aws_lambda", "config_check", "observability", "simulator", "estimate", "local", "testing"},
     {PACKAGE},  # the public surface
     {"cli"},
     {"__main__"},

@@ -129,7 +129,9 @@ def test_a_cache_that_can_not_be_reached_fails_and_says_how_to_go_on(
     path = tmp_path / "checkpoint"
     url = redis_url.replace("redis://", "redis://nobody:x@")
     result = cli("backfill", "--table", table, "--redis-url", url, "--checkpoint", str(path), "--json")
+    plain = cli("backfill", "--table", table, "--redis-url", url)
     redis_client.acl_deluser("nobody")
+    assert (plain.code, plain.out, plain.err.startswith("failed: ")) == (1, "", True)  # no counts of nothing
     assert result.code == 1
     assert (result.json["items"], result.json["complete"]) == (0, False)
     assert "NOPERM" in result.err

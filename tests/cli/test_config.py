@@ -43,7 +43,7 @@ def test_a_good_file_is_summed_up_as_json(cli: Cli, tmp_path: Path) -> None:
     """One object, each route with all of its keys."""
     result = cli("config", "check", file_of(tmp_path, GOOD), "--json")
     assert (result.code, result.err) == (0, "")
-    assert (result.json["valid"], result.json["problem"]) == (True, None)
+    assert (result.json["valid"], result.json["problems"], result.json["warnings"]) == (True, [], [])
     assert (result.json["settings"], result.json["unmatched"]) == (["redis_url", "unmatched"], "ignore")
     assert [(route["table"], route["mode"]) for route in result.json["routes"]] == [
         ("app", "replicate"),
@@ -68,8 +68,32 @@ def test_a_wrong_file_fails_with_the_place(cli: Cli, tmp_path: Path) -> None:
     assert "SECRET" not in result.err
     shown = cli("config", "check", path, "--json")
     assert (shown.code, shown.err) == (1, result.err)
-    assert (shown.json["valid"], f"wrong: {shown.json['problem']}\n") == (False, result.err)
+    [problem] = shown.json["problems"]
+    assert (shown.json["valid"], f"wrong: {problem}\n") == (False, result.err)
     assert cli("config", "check", str(tmp_path / "none.toml")).code == 1
+
+
+def test_all_that_is_wrong_is_named_at_once(cli: Cli, tmp_path: Path) -> None:
+    """A line each, and in a list with --json."""
+    path = file_of(tmp_path, 'stream_label = "x"\nmode = "SECRET"\n[[routes]]\nkey_template = "u"')
+    result = cli("config", "check", path, "--json")
+    assert result.code == 1
+    assert [f"wrong: {each}" for each in result.json["problems"]] == result.err.splitlines()
+    assert [each.removeprefix(f"{path}: ").partition(":")[0] for each in result.json["problems"]] == [
+        "stream_label",
+        "mode",
+        "routes[0]",
+    ]
+
+
+def test_what_may_be_meant_is_a_warning(cli: Cli, tmp_path: Path) -> None:
+    """Small set-ups have guards that live shorter than a stream: exit code 0 all the same."""
+    path = file_of(tmp_path, "guard_ttl_seconds = 60")
+    result = cli("config", "check", path)
+    assert (result.code, result.out.startswith(f"{path} is right.")) == (0, True)
+    assert result.err.startswith("warning: guard_ttl_seconds: 60 s: a record can come again for 24 h, and an old one")
+    shown = cli("config", "check", path, "--json")
+    assert ([f"warning: {each}\n" for each in shown.json["warnings"]], shown.json["valid"]) == ([result.err], True)
 
 
 def test_the_schema_is_json(cli: Cli) -> None:

@@ -126,6 +126,19 @@ def test_a_step_that_is_stopped_says_how_to_go_on(
     assert result.err.startswith("stopped: not all is done: the same command goes on")
 
 
+@pytest.mark.parametrize("step", ["fill", "drop"])
+def test_a_step_that_fails_before_anything_was_read_shows_no_counts(
+    call: Callable[..., Result], redis_client: redis.Redis, redis_url: str, step: str
+) -> None:
+    """Nor what to do after a dry run, which there was none of."""
+    redis_client.acl_setuser("nobody", enabled=True, nopass=True, keys=["*"], commands=["+ping"])
+    result = call(step, "--redis-url", redis_url.replace("redis://", "redis://nobody:x@"))
+    redis_client.acl_deluser("nobody")
+    assert (result.code, result.out) == (1, "")
+    assert "NOPERM" in result.err
+    assert "repeat with --apply" not in result.err
+
+
 def test_wrong_usage_is_told(call: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to do."""
     (tmp_path / "same.toml").write_text('key_template = "users:{id}"\nencoding = "hash"', encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ddb_cache_sync.cli.stopping import Stopped
+from ddb_cache_sync.errors import TableError
 from ddb_cache_sync.local.embedded import EmbeddedDynamoDB, create_demo_table
 from ddb_cache_sync.sync.redrive import Redrive, RedriveReport
 from ddb_cache_sync.table.clients import StaticCredentials, s3_client
@@ -129,6 +130,34 @@ def test_a_stop_says_how_to_go_on(
     result = call(str(given_up), "--table", table, "--checkpoint", path, "--json")
     assert (result.code, result.json["entries"], result.json["complete"]) == (130, 1, False)
     assert result.err == "stopped: not all is done: the same command goes on from there\n"
+
+
+def test_what_fails_before_anything_was_read_shows_no_counts(call: Callable[..., Result], table: str) -> None:
+    """Zeros would look like a place with nothing in it; with --json they are there, beside `complete`."""
+    place = f"s3://{table}-absent/failed"
+    result = call(place, "--table", table)
+    assert (result.code, result.out) == (1, "")
+    failed, stopped = result.err.splitlines()
+    assert failed.startswith("failed: can't list objects of s3://")
+    assert stopped == "stopped: not all is done: the same command begins anew; what succeeded changes nothing"
+    shown = call(place, "--table", table, "--json")
+    assert (shown.json["entries"], shown.json["complete"], shown.err) == (0, False, result.err)
+
+
+def test_what_fails_later_shows_what_was_done(
+    call: Callable[..., Result], given_up: Path, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts."""
+    bring_back = Redrive._bring_back
+
+    def denied(self: Redrive, name: str, content: Any) -> bool:
+        if self.report.entries:
+            raise TableError("AccessDenied")
+        return bring_back(self, name, content)
+
+    monkeypatch.setattr(Redrive, "_bring_back", denied)
+    result = call(str(given_up), "--table", table)
+    assert (result.code, " of 1 objects or messages in " in result.out) == (1, True)
 
 
 def test_a_terminal_shows_how_far_it_is(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,32 @@ def test_the_function_of_the_page_runs_and_is_the_example(
     finally:
         aws_lambda._verification()[1].close()
         aws_lambda._verification.cache_clear()
+
+
+@pytest.mark.servers
+def test_the_function_for_the_occasion_verifies_and_repairs(
+    redis_client: redis.Redis, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By events and answers that are JSON, as `aws lambda invoke` and jq pass them on; dry unless told to apply."""
+    example = EXAMPLE.with_name("verify_and_repair.py")
+    assert marked(PAGE, "file: verify_and_repair.py") == example.read_text(encoding="utf-8").split('"""\n\n', 1)[1]
+    for name, value in {**settings, "DDB_CACHE_SYNC_KEY_TEMPLATE": "users:{id}"}.items():
+        monkeypatch.setenv(name, value)
+    handler: Any = runpy.run_path(str(example))["handler"]
+
+    def invoke(event: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(json.dumps(handler(json.loads(json.dumps(event)), Context())))
+        return answer
+
+    asked = {"table": "users", "looks": [0.01, 0.02]}
+    report = invoke(asked)
+    assert (report["missing"], report["sampled"], report["drifts"][0]["key"]) == (1, False, "users:42")
+    assert invoke(asked | {"sample": 9})["sampled"]
+    assert invoke({"table": report["table"], "report": report}) == {"applied": False, "written": 1}
+    assert redis_client.dbsize() == 0
+    assert invoke({"table": report["table"], "report": report, "apply": True}) == {"applied": True, "written": 1}
+    assert redis_client.get("users:42") == b'{"id":"42"}'
+    assert invoke(asked)["consistent"]
 
 
 def test_the_settings_and_metrics_of_the_page_are_those_of_the_code() -> None:

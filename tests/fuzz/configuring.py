@@ -11,6 +11,7 @@ from tests.fuzz.making import key_value, spoilt_bytes, text
 from tests.fuzz.scratch import written
 
 from ddb_cache_sync import CacheSyncError, ConfigurationError, KeyTemplate, Remove, Version, connect, encoding_named
+from ddb_cache_sync.config_check import checked_file, mistakes_of_settings
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.changes import ItemKey
 from ddb_cache_sync.core.versions import StreamArn, parse_stream_label
@@ -42,13 +43,12 @@ def config(r: random.Random) -> None:
     content = toml(r).encode("utf-8", "surrogatepass")
     if r.random() < 0.5:
         content = spoilt_bytes(r, content)
-    try:
-        settings = Settings.from_file(written(content))
-        settings.check()
-        assert settings.fingerprint
-    except ConfigurationError as error:
-        assert str(error)
+    settings, problems, _ = checked_file(written(content))
+    if settings is None:
+        assert all(problems)
+        assert problems
         return
+    assert settings.fingerprint
     tomllib.loads(content.decode("utf-8-sig"))  # what was taken is TOML
 
 
@@ -129,7 +129,7 @@ def environment(r: random.Random) -> None:
     given.pop(PREFIX + "CONFIG", None)
     given = {name: value for name, value in given.items() if "AWS" not in name and "IAM" not in name}
     try:
-        Settings.from_environment(given).check()
+        mistakes_of_settings(Settings.from_environment(given))
     except CacheSyncError as error:
         assert isinstance(error, ConfigurationError)
 

@@ -268,6 +268,13 @@ def test_each_delivery_gets_further_through_a_slow_quarantine() -> None:
         ("https://user:secret@sqs.eu-west-1.amazonaws.com/1/q", "neither"),
         ("ftp://x/y", "neither"),
         ("http://[", "neither"),
+        ("s3:/bucket", "neither"),
+        ("s3:bucket", "neither"),
+        ("S3:/bucket", "neither"),
+        ("https:/sqs.eu-west-1.amazonaws.com/1/q", "neither"),
+        ("sqs.eu-west-1.amazonaws.com/1/q", "neither"),
+        ("arn:aws:sqs:eu-west-1:111122223333:q", "neither"),
+        ("gs:/bucket", "neither"),
     ],
 )
 def test_a_place_that_can_not_be_one_is_refused(location: str, problem: str) -> None:
@@ -275,6 +282,12 @@ def test_a_place_that_can_not_be_one_is_refused(location: str, problem: str) -> 
     with pytest.raises(ConfigurationError, match=problem) as raised:
         quarantine_at(location)
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("location", ["quarantine", "./s3:/bucket", "/mnt/poison:1", "C:/poison", "s3", "sqs/x"])
+def test_a_path_is_a_folder(location: str) -> None:
+    """Whatever else it may remind of."""
+    assert isinstance(quarantine_at(location), FolderQuarantine)
 
 
 def test_what_is_no_quarantine_is_refused() -> None:

@@ -255,12 +255,43 @@ def test_the_interval_of_a_sample_is_wilsons() -> None:
 
 def test_the_report_names_so_many_keys_and_counts_them_all() -> None:
     """Its size is bounded."""
-    pair = Pair(items=300)
-    pair.cache.values.clear()
+    pair = Pair(items=301)
+    pair.cache.values = {"users:0": pair.cache.values["users:0"]}
     report = pair.verify(VerifyOptions(most_listed=10))
-    assert (report.missing, len(report.drifts), report.share_consistent) == (300, 10, 0.0)
+    assert (report.missing, len(report.drifts)) == (300, 10)
     assert "10 of the 300 keys" in report.notes[-1]
     assert pair.verify(VerifyOptions(most_listed=300)).notes == ()
+
+
+ALL_MISSING = "every key is missing (30 of 30): are the key template and the cache's address those of the replicator?"
+
+
+@pytest.mark.parametrize("options", [VerifyOptions(), VerifyOptions(sample=30), VerifyOptions(orphans=False)])
+def test_where_all_is_missing_the_report_asks_whether_it_looked_in_the_right_place(options: VerifyOptions) -> None:
+    """A wrong address or a wrong template looks just so; one key that is there tells that neither is."""
+    pair = Pair(items=30)
+    cached = dict(pair.cache.values)
+    pair.cache.values.clear()
+    report = pair.verify(options)
+    assert (report.missing, report.notes) == (report.keys, (ALL_MISSING,))
+    pair.cache.values["users:1"] = cached["users:1"]
+    assert pair.verify(options).notes == ()
+
+
+@pytest.mark.parametrize("options", [VerifyOptions(), VerifyOptions(sample=30)])
+def test_where_all_is_missing_and_others_are_there_the_report_says_so(options: VerifyOptions) -> None:
+    """The template is another, or its encoding of a key: they begin alike, whatever follows."""
+    pair = Pair(items=30)
+    pair.cache.values = {key.replace("users:", "users:v2:"): value for key, value in pair.cache.values.items()}
+    [note] = pair.verify(options).notes
+    assert note == f"{ALL_MISSING} There are 30 other keys that begin with users:, so it may be the template"
+
+
+def test_a_table_without_items_is_missing_nothing() -> None:
+    """So there is nothing to ask; nor where no key has to be there."""
+    assert Pair().verify().notes == ()
+    pair = Pair(Projection(KEYS, mode="invalidate"), items=3)
+    assert pair.verify().notes == ()
 
 
 def test_keys_whose_guards_are_of_a_later_stream_are_told() -> None:

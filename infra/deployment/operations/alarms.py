@@ -11,13 +11,15 @@ Rules:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_cdk import aws_sns as sns
     from constructs import Construct
 
@@ -90,7 +92,7 @@ def alarm(
     made = cloudwatch.Alarm(
         scope,
         name,
-        metric=metric.with_(period=cdk.Duration.minutes(lasting.minutes)),
+        metric=_in_periods(metric, cdk.Duration.minutes(lasting.minutes)),
         threshold=threshold,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         evaluation_periods=lasting.of,
@@ -101,3 +103,18 @@ def alarm(
     made.add_alarm_action(actions.SnsAction(topic))
     if lasting.end_is_told:
         made.add_ok_action(actions.SnsAction(topic))
+
+
+def _in_periods(
+    metric: cloudwatch.Metric | cloudwatch.MathExpression, period: cdk.Duration
+) -> cloudwatch.Metric | cloudwatch.MathExpression:
+    """The same in these periods, and all that it is made of: CDK would say that it has overridden the periods."""
+    if not isinstance(metric, cloudwatch.MathExpression):
+        return metric.with_(period=period)
+    parts = cast("Mapping[str, cloudwatch.Metric]", metric.using_metrics)
+    return cloudwatch.MathExpression(
+        expression=metric.expression,
+        using_metrics={name: part.with_(period=period) for name, part in parts.items()},
+        label=metric.label,
+        period=period,
+    )

@@ -108,7 +108,7 @@ def _run(running: Backfill, told: Told) -> None:
 def _show(report: BackfillReport, error: BaseException | None, checkpoint: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
-    else:
+    elif error is None or report.items:
         removed = f", {report.removed} keys removed" if report.removed else ""
         print_line(
             results(),

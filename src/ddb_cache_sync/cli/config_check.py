@@ -8,7 +8,7 @@ from rich.text import Text
 
 from ddb_cache_sync.cli.console import print_json, print_line, print_problem, print_rows, results
 from ddb_cache_sync.cli.options import EXIT_FAILED, AsJson
-from ddb_cache_sync.errors import ConfigurationError
+from ddb_cache_sync.config_check import checked_file
 from ddb_cache_sync.settings import Settings
 
 
@@ -18,20 +18,20 @@ def check(
 ) -> None:
     """Check a configuration file, without connecting to anything.
 
-    The environment plays no part. Exit code 0: nothing is wrong with it, 1: something is, and it says where.
+    The environment plays no part. Exit code 0: nothing is wrong with it, 1: something is, and it says all that is, and
+    where.
     """
-    try:
-        settings = Settings.from_file(file)
-        settings.check()
-    except ConfigurationError as error:
-        if as_json:
-            print_json({"valid": False, "problem": error.problem, "settings": [], "routes": [], "unmatched": None})
-        print_problem("wrong", error.problem)
-        raise typer.Exit(EXIT_FAILED) from None
+    settings, problems, warnings = checked_file(file)
     if as_json:
-        print_json({"valid": True, "problem": None} | _summary(settings))
-    else:
+        said = {"settings": [], "routes": [], "unmatched": None} if settings is None else _summary(settings)
+        print_json({"valid": not problems, "problems": problems, "warnings": warnings} | said)
+    elif settings is not None:
         _show(settings)
+    for kind, texts in (("wrong", problems), ("warning", warnings)):
+        for text in texts:
+            print_problem(kind, text)
+    if problems:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _summary(settings: Settings) -> dict[str, Any]:

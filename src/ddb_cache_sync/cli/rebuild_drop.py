@@ -20,9 +20,9 @@ from ddb_cache_sync.cli.options import (
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.cli.working import ended_by
+from ddb_cache_sync.core.verify_settings import looks_of
 from ddb_cache_sync.errors import CacheSyncError
 from ddb_cache_sync.sync.dropping import DEFAULT_QUIET_SECONDS, DropOptions, DropReport
-from ddb_cache_sync.sync.verify import looks_of
 
 
 def drop(
@@ -67,7 +67,7 @@ def drop(
 def _show(report: DropReport, error: BaseException | None, *, apply: bool, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
-    else:
+    elif error is None or report.checked or report.guards or report.keys:
         what = f"{report.keys:,} keys of the old layout, and {report.guards:,} guards"
         print_line(results(), f"{what}: {report.dropped:,} deleted" if report.applied else what)
     if report.refused is not None:
@@ -80,5 +80,5 @@ def _show(report: DropReport, error: BaseException | None, *, apply: bool, as_js
         print_problem("failed", str(error))
     elif not report.complete and report.refused is None:
         print_problem("stopped", "not all is done: the same command goes on with what is left")
-    if not apply:
+    if not apply and error is None:
         print_line(messages(), "dry run: nothing was deleted; repeat with --apply")

@@ -77,7 +77,7 @@ def _show(report: FillReport, error: BaseException | None, *, as_json: bool) -> 
     filled, (guards, carried, left) = report.backfill, report.carried
     if as_json:
         print_json(report.to_json())
-    else:
+    elif error is None or guards or filled.items:
         print_line(
             results(),
             f"{guards} guards: {carried} carried over, {left} left; {filled.items} items: {filled.written} values "

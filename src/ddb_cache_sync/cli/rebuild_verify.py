@@ -22,7 +22,8 @@ from ddb_cache_sync.cli.options import (
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.verify import show
 from ddb_cache_sync.cli.working import working
-from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions, looks_of, sample_of
+from ddb_cache_sync.core.verify_settings import looks_of, sample_of
+from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions
 
 
 def verify(

@@ -100,7 +100,7 @@ def redrive(
             print_line(messages(), f"going on from checkpoint {checkpoint}")
         error = ended_by(partial(_run, running))
     report = running.report
-    _show(report, as_json=as_json)
+    _show(report, as_json=as_json, begun=error is None or report.entries > 0)
     if isinstance(error, CacheSyncError):
         print_problem("failed", str(error))
     if error is not None:
@@ -119,10 +119,10 @@ def _run(running: Redrive, told: Told) -> None:
     running.run(lambda entries: told("entries", entries, about))
 
 
-def _show(report: RedriveReport, *, as_json: bool) -> None:
+def _show(report: RedriveReport, *, as_json: bool, begun: bool) -> None:
     if as_json:
         print_json(report.to_json())
-    else:
+    elif begun:
         would = "dry run, nothing was written: " if report.dry_run else ""
         deleted = f", {report.deleted} deleted" if report.deleted else ""
         print_line(

@@ -26,8 +26,9 @@ from ddb_cache_sync.cli.options import (
     settings,
 )
 from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.core.verify_settings import looks_of, sample_of
 from ddb_cache_sync.errors import ConfigurationError
-from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions, looks_of, sample_of
+from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions
 from ddb_cache_sync.sync.verify import verify as compare
 from ddb_cache_sync.sync.verify_html import verify_html
 from ddb_cache_sync.sync.verify_report import VerifyReport, hashed

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ddb_cache_sync.core.drops import Drop, most_left_ms
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
+from ddb_cache_sync.core.verify_settings import DEFAULT_LOOKS
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.sides import PATIENCE_SECONDS
-from ddb_cache_sync.sync.verify import DEFAULT_LOOKS, VerifyOptions
+from ddb_cache_sync.sync.verify import VerifyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

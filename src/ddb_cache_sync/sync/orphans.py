@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ddb_cache_sync.core.comparison import Drift
@@ -37,6 +38,7 @@ class Orphans:
 
     Attributes:
         seen: How many keys of the cache were looked at.
+        beginnings: How many keys were found, whatever their form, by what keys of the table begin with.
         notes: What was not looked at, and why.
     """
 
@@ -46,12 +48,14 @@ class Orphans:
         self._store = store
         self._progress = on_progress
         self.seen = 0
+        self.beginnings: Counter[str] = Counter()
         self.notes: list[str] = []
 
     def see(self) -> None:
         """Note every key that could be an item's."""
         for beginning, forms in self._forms().items():
             for page in self._sides.cache.keys_beginning(beginning):
+                self.beginnings[beginning] += len(page)
                 self._store.see(key for key in page if any(form.fullmatch(key) for form in forms))
                 self._progress("reading the cache", len(page), 0)
         self.seen = self._store.seen
@@ -66,6 +70,7 @@ class Orphans:
         forms = self._forms()
         for beginning, theirs in forms.items():
             found = self._sides.cache.some_keys(beginning, -(-wanted // len(forms)), chance)
+            self.beginnings[beginning] += len(found)
             keys = [key for key in found if any(form.fullmatch(key) for form in theirs)]
             for first in range(0, len(keys), _PAGE):
                 page = keys[first : first + _PAGE]

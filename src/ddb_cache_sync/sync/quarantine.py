@@ -30,6 +30,8 @@ NOT_REACHED: Final = "there was no time left"
 """Why a record was not accepted that was not put by the deadline, or whose answer had not come by then."""
 
 _THREADS: Final = 8  # a put into S3 takes some 50 ms, and a bug makes poison records by the hundred
+_NO_FOLDER: Final = re.compile(r"(?i)(?:s3|https?|sqs|arn|file):|[a-z][a-z0-9+.-]+:/|[^/]+\.amazonaws\.com")
+"""How what is meant for another place begins: `s3:/bucket`, an ARN, a URL without its scheme."""
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -107,7 +109,7 @@ def quarantine_at(location: str) -> Quarantine:
     Raises:
         ConfigurationError: None of these.
     """
-    if "://" not in location:
+    if "://" not in location and not _NO_FOLDER.match(location):
         if not location:
             raise ConfigurationError(
                 "a quarantine without a place", hint="Give s3://bucket/prefix, a queue or a folder."

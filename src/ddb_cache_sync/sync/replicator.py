@@ -86,6 +86,19 @@ class Replicator:
         self._clock = clock
         self._monotonic = monotonic
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """What it was made without: `on_report`, `quarantine`, `stream_label`, and `new_layout` for a second layout."""
+        from ddb_cache_sync.core.layouts import BothLayouts  # noqa: PLC0415 - loaded only where keys move to one
+
+        had = {
+            "on_report": bool(self._hooks),
+            "quarantine": self._quarantine is not None,
+            "stream_label": self._label_ms is not None,
+            "new_layout": isinstance(self._router, BothLayouts),
+        }
+        return frozenset(name for name, has in had.items() if not has)
+
     def apply(self, records: Sequence[Any], *, deadline: float | None = None) -> ApplyReport:
         """Apply a batch of stream records, in whatever order they come, however often.
 

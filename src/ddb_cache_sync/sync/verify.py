@@ -17,13 +17,13 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.expectations import Known
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.verify_settings import DEFAULT_LOOKS, check_looks, check_sample
 from ddb_cache_sync.core.versions import is_of_later_stream
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.orphans import Orphans
@@ -32,7 +32,7 @@ from ddb_cache_sync.sync.suspects import SuspectStore
 from ddb_cache_sync.sync.verification import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from ddb_cache_sync.sync.sides import OnProgress
     from ddb_cache_sync.sync.verify_report import VerifyReport
 
-DEFAULT_LOOKS: Final = (1.0, 5.0, 30.0)
-"""When suspects are looked at again, seconds after the table was read."""
 DEFAULT_MOST_LISTED: Final = 10_000
 _MOST_SEGMENTS: Final = 64  # each is read by a thread of its own
 
@@ -76,15 +74,8 @@ class VerifyOptions:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        looks = self.looks
-        if not looks or not looks[0] > 0 or any(not one < other for one, other in pairwise(looks)):
-            raise ConfigurationError("looks that are not in rising order", hint="Write seconds, such as 1,5,30.")
-        if self.sample is not None and self.sample < 1:
-            raise ConfigurationError("a sample of no items", hint="Some thousand items tell most of it.")
-        if self.sample_share is not None and (self.sample is not None or not 0 < self.sample_share <= 1):
-            raise ConfigurationError(
-                "a sample that is no share of the items", hint="Give a share above 0 and up to 1, and no number."
-            )
+        check_looks(self.looks)
+        check_sample(self.sample, self.sample_share)
         if not 1 <= self.segments <= _MOST_SEGMENTS:
             raise ConfigurationError(f"{self.segments} segments", hint=f"Take 1 to {_MOST_SEGMENTS}.")
         if self.most_listed < 0:
@@ -93,34 +84,6 @@ class VerifyOptions:
     def wanted(self, item_count: int) -> int | None:
         """About how many items of so many a sample has; None: it is no sample."""
         return self.sample if self.sample_share is None else max(1, ceil(self.sample_share * item_count))
-
-
-def looks_of(text: str) -> tuple[float, ...]:
-    """The times of looks written as `1,5,30`, seconds.
-
-    Raises:
-        ConfigurationError: It is no list of numbers.
-    """
-    try:
-        return tuple(float(each) for each in text.split(","))
-    except ValueError:
-        raise ConfigurationError("the looks are no list of seconds", hint="Write seconds, such as 1,5,30.") from None
-
-
-def sample_of(text: str | None) -> tuple[int | None, float | None]:
-    """The number of items, or else their share, of a sample written as `1000` or `1%`; None: it is none.
-
-    Raises:
-        ConfigurationError: It is neither.
-    """
-    try:
-        if text is None:
-            return None, None
-        return (None, float(text[:-1]) / 100) if text.endswith("%") else (int(text), None)
-    except ValueError:
-        raise ConfigurationError(
-            "the sample is neither a number of items nor a share", hint="Write 1000, or 1%, for instance."
-        ) from None
 
 
 def verify(
@@ -181,7 +144,7 @@ def verify(
     label_ms = chosen.stream_label_ms if chosen.stream_label_ms is not None else described.stream_label_ms
     return replace(
         report,
-        notes=(*report.notes, *_notes(report, label_ms)),
+        notes=(*report.notes, *_notes(report, label_ms, orphans.beginnings)),
         sampled=wanted is not None,
         orphans_searched=chosen.orphans,
         started_at=started_at,
@@ -189,13 +152,20 @@ def verify(
     )
 
 
-def _notes(report: VerifyReport, label_ms: int | None) -> Iterator[str]:
+def _notes(report: VerifyReport, label_ms: int | None, beginnings: Mapping[str, int]) -> Iterator[str]:
     """What else there is to say of what drifted.
 
     Args:
         report: What was found.
         label_ms: When the stream was made that is applied now, epoch milliseconds; None: not known.
+        beginnings: How many keys were found by what keys of the table begin with.
     """
+    if 0 < report.keys == report.missing:
+        others = [f"{count:,} other keys that begin with {each}" for each, count in beginnings.items() if count]
+        yield (
+            f"every key is missing ({report.missing:,} of {report.keys:,}): are the key template and the cache's "
+            "address those of the replicator?"
+        ) + (f" There are {' and '.join(others)}, so it may be the template" if others else "")
     if len(report.drifts) < report.drift:
         yield (
             f"{len(report.drifts):,} of the {report.drift:,} keys that drifted are named: repair these and verify "

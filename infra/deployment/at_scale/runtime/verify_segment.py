@@ -16,11 +16,11 @@ from typing import Any, Final, Protocol
 
 from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.expectations import Known
+from ddb_cache_sync.core.verify_settings import DEFAULT_LOOKS
 from ddb_cache_sync.settings import Settings
 from ddb_cache_sync.sync.sides import Sides
 from ddb_cache_sync.sync.suspects import SuspectStore
 from ddb_cache_sync.sync.verification import Verification
-from ddb_cache_sync.sync.verify import DEFAULT_LOOKS
 from ddb_cache_sync.table.clients import dynamodb_client, s3_client
 from ddb_cache_sync.table.descriptions import table_description
 
