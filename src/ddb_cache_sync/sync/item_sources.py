@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.table.capacity import CapacityLimiter
     from ddb_cache_sync.table.descriptions import TableDescription
 
-_LINES: Final = 200  # of an export in one page: with more, the garbage collector walks them again and again
+_LINES: Final = 100  # of an export in one page: with more, the garbage collector walks them again and again
 _EXPORT_SLACK_SECONDS: Final = 60.0
 """The items of an export are those of its time, give or take a minute."""
 

@@ -70,13 +70,15 @@ class PageWrites:
         Raises:
             ConfigurationError: The projection can't be right for these items.
         """
-        router, now = self._router, self._now
-        only = router if type(router) is Projection and not router.lookups else None
+        router = self._router
+        only = router if isinstance(router, Projection) and type(router) is Projection else None
+        straight = None if only is None else only.straight
         for change in self._page.changes:
             try:
-                if only is not None and type(change) is Upsert:  # as with most: spared the round through a router
-                    write = only.write(only.cache_key(change), change, now, filling=True)
-                    made = [] if write.value is None else [_Made(write, only, change)]
+                # As with most: spared the round through a router.
+                if only is not None and straight is not None and type(change) is Upsert:
+                    key = straight.key_of(change.key.table, change.key.attributes.wire)
+                    made = [_Made(straight.write(key, change.version, change.item.wire), only, change)]
                 else:
                     made = [*self._of(change)]
             except RecordError as error:
