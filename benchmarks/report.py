@@ -9,7 +9,7 @@ def text(machine: Mapping[str, str], results: Sequence[Result]) -> str:
     """All of it: the machine, the figures against their targets, what they were made from, the tables."""
     figures = [result for result in results if isinstance(result, Figure)]
     tables = [result for result in results if isinstance(result, Table)]
-    parts = ["\n".join(f"{name:22} {value}" for name, value in machine.items())]
+    parts = ["\n".join(f"{name:24} {value}" for name, value in machine.items())]
     if figures:
         parts.append(_figures(figures))
         parts.append("\n\n".join(_contenders(figure) for figure in figures if figure.value is not None))
