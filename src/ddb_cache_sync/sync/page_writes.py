@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ddb_cache_sync.core.changes import Change, Remove, Upsert
+from ddb_cache_sync.core.changes import Change, Remove, Upsert, new_tuple
 from ddb_cache_sync.core.outcomes import APPLIED, STALE
 from ddb_cache_sync.core.projection import Projection, routed
 from ddb_cache_sync.errors import ConfigurationError, RecordError
@@ -78,7 +78,8 @@ class PageWrites:
                 # As with most: spared the round through a router.
                 if only is not None and straight is not None and type(change) is Upsert:
                     key = straight.key_of(change.key.table, change.key.attributes.wire)
-                    made = [_Made(straight.write(key, change.version, change.item.wire), only, change)]
+                    write = straight.write(key, change.version, change.item.wire)
+                    made = [new_tuple(_Made, (write, only, change))]
                 else:
                     made = [*self._of(change)]
             except RecordError as error:

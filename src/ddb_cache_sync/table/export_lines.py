@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, TypeAlias
 import orjson
 
 from ddb_cache_sync.core.attribute_values import Image, decode_value, tag_and_wire
-from ddb_cache_sync.core.changes import ItemKey, Remove, Upsert
+from ddb_cache_sync.core.changes import ItemKey, Remove, Upsert, new_tuple
 from ddb_cache_sync.errors import RecordError, TableError
 from ddb_cache_sync.table.export_storage import COPY_HINT
 from ddb_cache_sync.table.items import BEFORE_ANY_CHANGE, as_upsert, own_image
@@ -96,7 +96,7 @@ def read_lines(file: BinaryIO, name: str, shape: Shape, start: int) -> Iterator[
         try:
             if line is None:
                 raise ValueError(f"more than {MOST_LINE_BYTES:,} bytes")  # noqa: TRY301 - as every other fault
-            yield ExportLine(number, *_decoded(line, shape))
+            yield new_tuple(ExportLine, (number, *_decoded(line, shape)))
         except ValueError as error:
             yield MalformedLine(number, RecordError(f"{name} line {number}: {error}"))
     if number != shape.item_count:

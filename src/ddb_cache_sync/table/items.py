@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ddb_cache_sync.core.attribute_values import Image, decode_bytes, tag_and_wire
-from ddb_cache_sync.core.changes import ItemKey, Upsert
+from ddb_cache_sync.core.changes import ItemKey, Upsert, new_tuple
 from ddb_cache_sync.core.numbers import plain_number
 from ddb_cache_sync.core.stream_records import LEGACY_MARK, without_legacy_attributes
 from ddb_cache_sync.core.versions import Version
@@ -160,8 +160,8 @@ def as_upsert(table: str, key_names: Sequence[str], item: Mapping[str, Any]) -> 
         key_names: The names of its primary key's attributes.
         item: The item in DynamoDB JSON, binary values as bytes or base64 text.
     """
-    key = ItemKey(table, Image({name: item[name] for name in key_names}))
-    return Upsert(key, BEFORE_ANY_CHANGE, own_image(item))
+    key = new_tuple(ItemKey, (table, Image({name: item[name] for name in key_names})))
+    return new_tuple(Upsert, (key, BEFORE_ANY_CHANGE, own_image(item), None))
 
 
 def own_image(item: Mapping[str, Any]) -> Image:
