@@ -37,7 +37,7 @@ class Scale:
     appliers: tuple[int, ...] = (1, 2, 4)
 
 
-FULL: Final = Scale("full", rounds=25)
+FULL: Final = Scale("full", rounds=50)
 QUICK: Final = Scale(
     "quick",
     rounds=5,
