@@ -4,8 +4,10 @@ Rules:
 
 1. Each function does what one in Python does, for what nearly all records are; for anything else, malformed input among
    it, it gives None, and Python does it from the beginning. So there are no errors here, and no rule stands here alone.
-2. Nothing here runs Python code: only exact dict, list, str, int, float and bool are touched, entries are walked and
-   never looked up (a look-up compares keys, which may be anybody's objects), and so borrowed references stay good.
+2. No borrowed reference is used after Python code may have run. So while a record or an item is read none does: only
+   exact dict, list, str, int, float and bool are touched, and entries are walked and never looked up (a look-up
+   compares keys, which may be anybody's objects). What is given back is held before the first object is made, since
+   that may start the garbage collector, and so finalizers, up to Python 3.11.
 3. Whatever can't be had (memory, UTF-8 of half a surrogate pair) is a None as well.
 */
 
@@ -67,6 +69,8 @@ static int room_for(Output *out, size_t more)
     if ((size_t)(out->end - out->at) >= more)
         return DONE;
     size_t used = (size_t)(out->at - out->start), size = 2 * (size_t)(out->end - out->start);
+    if (more > SIZE_MAX / 4 || used > SIZE_MAX / 4)
+        return NOT_MINE;
     while (size - used < more)
         size *= 2;
     int on_stack = out->start == out->first;
@@ -157,8 +161,12 @@ static int put_content(Output *out, Text tag, PyObject *content, int depth);
 /* Items were parsed long before, and memory is what the walk waits for: so it is asked for some objects at once. */
 static void soon(const void *object)
 {
+#ifdef __GNUC__
     __builtin_prefetch(object);
     __builtin_prefetch((const char *)object + 64);
+#else
+    (void)object;
+#endif
 }
 
 /* The one entry of an attribute value: its type's name and its content. */
@@ -539,21 +547,25 @@ static PyObject *straight(PyObject *Py_UNUSED(module), PyObject *const *given, P
     if (!removed && of.new_image == NULL)
         Py_RETURN_NONE;
 
+    PyObject *arn = Py_NewRef(of.arn), *image = Py_NewRef(removed ? Py_None : of.new_image),
+             *created = Py_NewRef(of.created == NULL ? Py_None : of.created);
     Output key;
     key.start = key.at = key.first;
     key.end = key.first + sizeof key.first;
-    PyObject *result = NULL, *sortable = NULL, *cache_key = NULL;
+    PyObject *result = NULL;
     if (put_key(&key, of.keys, given[0], given[1], plain)) {
         result = Py_NewRef(Py_None);
     } else {
-        sortable = PyUnicode_FromStringAndSize(digits, (Py_ssize_t)digits_size);
-        cache_key = PyUnicode_FromStringAndSize(key.start, key.at - key.start);
+        PyObject *sortable = PyUnicode_FromStringAndSize(digits, (Py_ssize_t)digits_size);
+        PyObject *cache_key = PyUnicode_FromStringAndSize(key.start, key.at - key.start);
         if (sortable != NULL && cache_key != NULL)
-            result = PyTuple_Pack(5, of.arn, sortable, cache_key, removed ? Py_None : of.new_image,
-                                  of.created == NULL ? Py_None : of.created);
+            result = PyTuple_Pack(5, arn, sortable, cache_key, image, created);
         Py_XDECREF(sortable);
         Py_XDECREF(cache_key);
     }
+    Py_DECREF(arn);
+    Py_DECREF(image);
+    Py_DECREF(created);
     if (key.start != key.first)
         free(key.start);
     return result;

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed here: {', 
 
 ITEMS = 500
 FILES = 3
-PAGE = 200  # lines that the library takes from an export at a time
+PAGE = 100  # lines that the library takes from an export at a time
 
 
 @pytest.fixture(scope="module")

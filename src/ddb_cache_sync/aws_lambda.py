@@ -15,6 +15,8 @@ from ddb_cache_sync.sync.hooks import ReportHook
 from ddb_cache_sync.sync.replicator import DEFAULT_DEADLINE_MARGIN_MS, Replicator
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ddb_cache_sync.settings import HookName, Settings
     from ddb_cache_sync.sync.quarantine import Quarantine
     from ddb_cache_sync.sync.verify import VerifyOptions
@@ -99,7 +101,7 @@ def apply_stream_event(
 def _warn_of_unread(replicator: Replicator) -> None:
     """Log which variables are set in vain."""
     if found := [name for name in _UNREAD if os.environ.get(name)]:
-        left_out = replicator.left_out
+        left_out: Collection[str] = getattr(replicator, "left_out", ())  # whatever applies records may take its place
         if vain := [name for name in found if (of_replicator := _UNREAD[name]) is None or of_replicator in left_out]:
             _LOG.warning(
                 "not read, since apply_stream_event was given a replicator: %s. Make the replicator with what they "

@@ -18,7 +18,7 @@ from ddb_cache_sync.core.diagnosis.mapping_checks import guard_ttl
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_PREFIX, check_guard_prefix
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.observability import OpenTelemetrySpans
-from ddb_cache_sync.settings import Settings, mistakes_in
+from ddb_cache_sync.settings import OF_BOTH, Settings, mistakes_in
 
 
 class CheckedFile(NamedTuple):
@@ -40,6 +40,8 @@ def checked_file(path: Path) -> CheckedFile:
         return CheckedFile(None, (error.problem,), ())
     found = mistakes_in(said, path)
     wrong = {each.place[0] for each in found}
+    if wrong & OF_BOTH:
+        wrong.add("new_layout")  # which has to be like the old one in these
     right = {name: value for name, value in said.items() if name not in wrong}
     settings = Settings.model_validate(right | {"config": path})
     found += _beside(said, found, path) if "routes" in wrong else ()

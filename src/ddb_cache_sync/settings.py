@@ -240,7 +240,7 @@ class Settings(BaseModel):
     def _second(self) -> "Settings":
         """What the file of the new layout says."""
         second = Settings.from_file(self.new_layout or Path())
-        for name in _OF_BOTH & second.model_fields_set:
+        for name in OF_BOTH & second.model_fields_set:
             if getattr(second, name) != getattr(self, name):
                 raise ConfigurationError(
                     f"{self.new_layout}: {name} is not that of the old layout",
@@ -315,7 +315,7 @@ def _called(name: str) -> str:
     return f"{name} ({PREFIX}{name.upper()})"
 
 
-_OF_BOTH: Final = {"redis_url", "guard_prefix", "guard_ttl_seconds", "stream_label"}
+OF_BOTH: Final = {"redis_url", "guard_prefix", "guard_ttl_seconds", "stream_label"}
 """What two layouts side by side have in common."""
 
 

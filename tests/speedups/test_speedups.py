@@ -1,8 +1,10 @@
 """What is compiled comes to the same as Python, byte for byte, and leaves to Python what it does not know."""
 
 import gc
+import resource
 import sys
 import types
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -136,9 +138,27 @@ few_keys = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@st.composite
+def fitting_records(draw: st.DrawFn) -> Any:
+    """A record whose key mostly fits a template, so that all else decides; perhaps with a field spoilt or left out."""
+    made = draw(records())
+    names = draw(st.sampled_from([["id"], ["a", "b"], ["id", "z"], ["a", "b", "z"]]))
+    made["dynamodb"]["Keys"] = {name: {"S": draw(st.sampled_from(["1", "a-b", "x" * 64]))} for name in names}
+    made["dynamodb"]["SequenceNumber"] = draw(st.sampled_from(["111", "9" * 40]))
+    if draw(st.booleans()):
+        made.pop("userIdentity", None)
+    made = lambda_form(made)
+    if draw(st.booleans()):
+        return made
+    fields = [(name,) for name in made if name != "dynamodb"] + [("dynamodb", name) for name in made["dynamodb"]]
+    return spoilt(made, draw(st.sampled_from(fields)), draw(st.one_of(st.just(...), anything)))
+
+
+@settings(max_examples=1_000, deadline=None)
 @given(
     st.one_of(
+        fitting_records(),
+        fitting_records(),
         records(),
         spoilt_records(),
         anything,
@@ -159,6 +179,69 @@ def test_a_record_is_read_as_python_reads_it(raw: Any, template: str) -> None:
     assert keys.record_reader is not None
     read = keys.record_reader(raw)
     assert read is None or read == read_in_python(raw, keys)
+
+
+GOOD = record() | {"eventName": "MODIFY", "userIdentity": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (("dynamodb", "Keys"), {"id": {"S": "a"}, "z": {"S": "b"}}),  # part of the key would be left out
+        (("dynamodb", "Keys"), {}),
+        (("dynamodb", "Keys"), {"id": {"S": "a", "N": "1"}}),
+        (("dynamodb", "NewImage"), ...),  # taken for a removal it would delete the value
+        (("dynamodb", "NewImage"), None),
+        (("dynamodb", "NewImage"), [1]),
+        (("dynamodb", "OldImage"), [1]),
+        (("dynamodb", "StreamViewType"), "NEW"),
+        (("dynamodb", "StreamViewType"), 1),
+        (("dynamodb", "ApproximateCreationDateTime"), True),
+        (("dynamodb", "ApproximateCreationDateTime"), float("inf")),
+        (("dynamodb", "SequenceNumber"), "1a"),
+        (("dynamodb", "SequenceNumber"), ""),
+        (("eventName",), "UPSERT"),
+        (("eventName",), ...),
+        (("eventSourceARN",), 1),
+        (("userIdentity",), {"type": "Service"}),
+        (("dynamodb",), ...),
+    ],
+)
+def test_every_field_that_is_not_as_it_should_be_is_left_to_python(path: tuple[str, ...], content: Any) -> None:
+    """One at a time, in a record that is read else."""
+    reader = KeyTemplate("users:{id}").record_reader
+    assert reader is not None
+    assert reader(GOOD) is not None
+    assert reader(spoilt(GOOD, path, content)) is None
+
+
+class Finalized:
+    """Part of a cycle; changes a record when it is collected."""
+
+    def __init__(self, body: dict[str, Any], raw: dict[str, Any]) -> None:
+        self.me, self.body, self.raw = self, body, raw
+
+    def __del__(self) -> None:
+        self.raw.pop("eventSourceARN", None)
+        self.body.clear()
+
+
+def test_a_finalizer_may_change_the_record_at_any_time() -> None:
+    """The garbage collector runs when an object is made, up to Python 3.11."""
+    reader = KeyTemplate("users:{id}").record_reader
+    assert reader is not None
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for number in range(300):
+            raw = record(NewImage={"id": {"S": str(number)}})
+            raw["eventSourceARN"] = f"arn:{number}"
+            raw["dynamodb"]["ApproximateCreationDateTime"] = 1_700_000_000.5 + number
+            Finalized(raw["dynamodb"], raw)
+            read = reader(raw)
+            assert read is None or (read[0], read[3]) == (f"arn:{number}", {"id": {"S": str(number)}})
+    finally:
+        gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize("event_name", ["INSERT", "MODIFY", "REMOVE"])
@@ -221,6 +304,25 @@ def test_nothing_is_kept() -> None:
             blocks = sys.getallocatedblocks()
     assert counts() == before
     assert sys.getallocatedblocks() < blocks + 1_000
+
+
+def resident_kb() -> int:
+    """What this process has in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="tells memory by /proc")
+@pytest.mark.parametrize("last", [{"S": "x"}, {"X": 1}], ids=["written", "left to Python"])
+def test_memory_of_large_items_is_given_back(last: Any) -> None:
+    """More names and members than need no memory of their own, and more bytes."""
+    wire: dict[str, Any] = {f"a{number}": {"S": "x" * 100} for number in range(100)}
+    wire |= {"m": {"M": dict(wire)}, "s": {"SS": [str(number) for number in range(100)]}, "z": last}
+    for _ in range(200):
+        compiled.item_json(wire)
+    before = resident_kb()
+    for _ in range(10_000):
+        compiled.item_json(wire)
+    assert resident_kb() - before < 4_096  # a list of names has 5 kB
 
 
 def test_what_was_made_for_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,15 @@ def test_both_ways_come_to_the_same(raws: list[Any], template: str | None, guard
     assert outcome(raws, projection) == outcome(raws, WayRound(projection))
 
 
+@pytest.mark.parametrize("template", [None, "{id}", "{a}:{b}"])
+@pytest.mark.parametrize("keys", [{1: {"S": "a"}}, {1: {"S": "a"}, "b": {"S": "c"}}, {"id": {1: "a"}}])
+def test_names_that_are_no_text_make_poison_records_of_it_on_both_ways(template: str | None, keys: Any) -> None:
+    """JSON has none, and a list of records made in Python can."""
+    projection = Projection(table_keys if template is None else KeyTemplate(template))
+    raws = [record(Keys=keys)]
+    assert outcome(raws, projection) == outcome(raws, WayRound(projection))
+
+
 class ProjectionOfOnesOwn(Projection):
     """With code of one's own on the way."""
 

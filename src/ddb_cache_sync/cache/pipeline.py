@@ -131,9 +131,8 @@ class NodePipeline:
         longest = getattr(connection, "socket_timeout", None) or math.inf
         try:
             while len(replies) < self._sent and self._broken is None:
-                left = self._deadline - self._monotonic()
-                # Asked first where the client's own time-out would end past our deadline, or it has none.
-                if longest > left and not connection.can_read(max(0.0, left)):
+                # Asked first, since a client may have been made without a time-out, or with one past our deadline.
+                if not connection.can_read(max(0.0, min(longest, self._deadline - self._monotonic()))):
                     raise RedisTimeoutError("no reply in time")
                 try:
                     replies.append(connection.read_response(disable_decoding=True))

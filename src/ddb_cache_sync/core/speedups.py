@@ -19,7 +19,7 @@ def _installed() -> Any:
         found = import_module("ddb_cache_sync_speedups")
     except ImportError:
         return None
-    return found if found.INTERFACE == _INTERFACE else None
+    return found if getattr(found, "INTERFACE", None) == _INTERFACE else None
 
 
 _compiled: Final = _installed()

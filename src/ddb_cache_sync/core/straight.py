@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from ddb_cache_sync.core.changes import new_tuple
+from ddb_cache_sync.core.encodings.contract import MALFORMED
 from ddb_cache_sync.core.encodings.json_encoding import json_of
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.speedups import RecordReader
 from ddb_cache_sync.core.stream_records import stream_source
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.core.writes import Write
+from ddb_cache_sync.errors import RecordError
 
 KeyOf: TypeAlias = Callable[[str, Mapping[str, Any]], str]
 """Gives the cache key of an item of a table, by its primary key in DynamoDB JSON."""
@@ -28,14 +30,13 @@ class StraightWay:
         reader: Reads most records at once. None: there is no such.
 
     Attributes:
-        key_of: The same.
         is_compiled: Whether `read` ever reads one.
     """
 
-    __slots__ = ("_guard_prefix", "_reader", "_tag", "is_compiled", "key_of")
+    __slots__ = ("_guard_prefix", "_key_of", "_reader", "_tag", "is_compiled")
 
     def __init__(self, key_of: KeyOf, guard_prefix: str, reader: RecordReader | None = None) -> None:
-        self.key_of: Final = key_of
+        self._key_of: Final = key_of
         self.is_compiled: Final = reader is not None
         self._reader: Final = reader
         self._guard_prefix: Final = guard_prefix
@@ -61,6 +62,18 @@ class StraightWay:
         except ValueError:
             return None
         return None if beginning is None else (key, Version(beginning + digits), image, created)
+
+    def key_of(self, table: str, wire: Mapping[str, Any]) -> str:
+        """The cache key of an item of a table, by its primary key in DynamoDB JSON.
+
+        Raises:
+            RecordError: The primary key is malformed.
+            ConfigurationError: The key mapping can't be right for this table.
+        """
+        try:
+            return self._key_of(table, wire)
+        except MALFORMED as error:  # names that are no text, which no JSON has
+            raise RecordError(f"the key mapping raised {type(error).__name__}") from None
 
     def write(self, cache_key: str, version: Version, image: Mapping[str, Any] | None) -> Write:
         """The write that brings this cache key to this image, in DynamoDB JSON; None: the item is gone.
