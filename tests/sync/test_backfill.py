@@ -375,4 +375,5 @@ def test_memory_does_not_grow_with_the_number_of_items(tmp_path: Path) -> None:
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    assert peaks[1] < 1.5 * peaks[0] < 20_000_000
+    # The peak is of two threads' pages, one or two MB as it happens; the items alone would be tens of MB.
+    assert max(peaks) < 8_000_000
