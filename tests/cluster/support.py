@@ -89,6 +89,9 @@ class Migration:
             pass
         for node in (self.target, self.source, *self._others):
             ask(node, "CLUSTER", "SETSLOT", self.slot, "NODE", self._target_id)
+            if node is self.target:
+                # Its claim has to be the newest: else the others believe the node that had the slot before, once more.
+                ask(node, "CLUSTER", "BUMPEPOCH")
 
     def close(self) -> None:
         """Close the connections."""
