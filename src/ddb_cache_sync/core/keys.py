@@ -103,8 +103,9 @@ class KeyTemplate(Template):
     @property
     def record_reader(self) -> RecordReader | None:
         """What reads records with such keys, compiled; None: it is not installed, or knows no such template."""
-        plain = bytes(self._odd(chr(character)) is None for character in range(256))
-        return record_reader(self._literals, self._names, self._size, plain) if self._quick_size else None
+        if not self._quick_size:
+            return None
+        return record_reader(self._literals, self._names, self._size, lambda text: self._odd(text) is None)
 
     def with_fixed(self, fixed: Mapping[str, str]) -> "KeyTemplate":
         """The same for items that have these texts.

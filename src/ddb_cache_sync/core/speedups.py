@@ -32,13 +32,18 @@ RecordReader: TypeAlias = Callable[[Any], tuple[str, str, str, dict[str, Any] | 
 gone) and when the change was made (None: not told). None: Python has to do it."""
 
 
-def record_reader(literals: tuple[str, ...], names: tuple[str, ...], size: int, plain: bytes) -> RecordReader | None:
+def record_reader(
+    literals: tuple[str, ...], names: tuple[str, ...], size: int, is_plain: Callable[[str], bool]
+) -> RecordReader | None:
     """What reads the records of tables with such primary keys; None: it is not installed.
 
     Args:
         literals: The texts of the key template, one more than names.
         names: The attributes that stand between them.
         size: How many attributes the primary key has.
-        plain: For each byte, 1 where it can stand in a key as it is, else 0.
+        is_plain: Whether a character can stand in a key as it is; of those that are not ASCII none can.
     """
-    return partial(_compiled.straight, literals, names, size, plain) if _compiled else None
+    if _compiled is None:
+        return None
+    plain = bytes(is_plain(chr(byte)) for byte in range(256))
+    return partial(_compiled.straight, literals, names, size, plain)

@@ -33,14 +33,13 @@ class StraightWay:
         is_compiled: Whether `read` ever reads one.
     """
 
-    __slots__ = ("_guard_prefix", "_key_of", "_reader", "_tag", "is_compiled")
+    __slots__ = ("_guard_prefix", "_key_of", "_reader", "is_compiled")
 
     def __init__(self, key_of: KeyOf, guard_prefix: str, reader: RecordReader | None = None) -> None:
         self._key_of: Final = key_of
         self.is_compiled: Final = reader is not None
         self._reader: Final = reader
         self._guard_prefix: Final = guard_prefix
-        self._tag: Final = guard_prefix + "{"
 
     def read(
         self, raw: Any, stream_label_ms: int | None
@@ -81,10 +80,6 @@ class StraightWay:
         Raises:
             RecordError: The item can't be encoded, or the cache key can have no guard.
         """
-        # As guard_key does it, but for the call.
-        if "}" in cache_key or cache_key.startswith(self._guard_prefix):
-            guard = guard_key(cache_key, self._guard_prefix)
-        else:
-            guard = self._tag + cache_key + "}"
+        guard = guard_key(cache_key, self._guard_prefix)
         value = None if image is None else json_of(image)
         return new_tuple(Write, (cache_key, guard, version, value, None, False, None, False, None))

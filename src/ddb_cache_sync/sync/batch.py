@@ -113,10 +113,8 @@ class Batch:
         self._earliest: float | None = None
         self._ttl_removals = 0
         self._router = router
-        # As with most: spared the round through a router.
-        self._own = router if isinstance(router, Projection) and type(router) is Projection else None
         self._stream_label_ms = stream_label_ms
-        straight = self._straight = None if self._own is None else self._own.straight
+        straight = self._straight = router.straight if isinstance(router, Projection) else None
         read = None if straight is None or not straight.is_compiled else straight.read
         for place, raw in enumerate(records):
             if look is not None and place % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
@@ -147,11 +145,8 @@ class Batch:
             self._put(straight.key_of(table, keys), new_tuple(Straight, (version, place, image, straight)))
             return created
         change = change_of(fields, old_images=self._router.needs_old_images)
-        if self._own is not None:
-            self._add(place, change, self._own)
-        else:
-            for projection, seen in routed(self._router, change):
-                self._add(place, seen, projection)
+        for projection, seen in routed(self._router, change):
+            self._add(place, seen, projection)
         return created
 
     def _add(self, place: int, change: Change, projection: Projection) -> None:

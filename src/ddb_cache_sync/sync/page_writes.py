@@ -71,15 +71,13 @@ class PageWrites:
             ConfigurationError: The projection can't be right for these items.
         """
         router = self._router
-        only = router if isinstance(router, Projection) and type(router) is Projection else None
-        straight = None if only is None else only.straight
+        straight = router.straight if isinstance(router, Projection) else None
         for change in self._page.changes:
             try:
-                # As with most: spared the round through a router.
-                if only is not None and straight is not None and type(change) is Upsert:
+                if straight is not None and isinstance(router, Projection) and type(change) is Upsert:
                     key = straight.key_of(change.key.table, change.key.attributes.wire)
                     write = straight.write(key, change.version, change.item.wire)
-                    made = [new_tuple(_Made, (write, only, change))]
+                    made = [new_tuple(_Made, (write, router, change))]
                 else:
                     made = [*self._of(change)]
             except RecordError as error:
