@@ -15,6 +15,7 @@ from ddb_cache_sync.cache.replies import code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
 from ddb_cache_sync.cache.scripts import APPLY, FILL, LOOKUPS, apply_command, fill_command, lookup_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, failure, topology_of
+from ddb_cache_sync.core.changes import new_tuple
 from ddb_cache_sync.core.expiry import FURTHEST_SECONDS
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.errors import CacheUnavailable, ConfigurationError
@@ -116,6 +117,12 @@ class RedisCache:
     def _calls(self, how: ScriptCalls, writes: Iterable[Write]) -> Iterator[Call]:
         """The writes, as many in a call as the topology allows; those of lookup keys have a script of their own."""
         most = self._topology.keys_per_script
+        if most == 1:
+            for place, write in enumerate(writes):
+                yield new_tuple(
+                    Call, (how if write.owner is None else self._lookup, place, (write,), None, False, False)
+                )
+            return
         chunk: list[Write] = []
         place = 0
         script = how

@@ -20,7 +20,7 @@ from ddb_cache_sync.cache.replies import Fault, HandshakeError, fault_of
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import redis
 
@@ -54,8 +54,8 @@ class NodePipeline:
         self._broken: Exception | None = None
         self._packed: list[bytes] = []
         self._packed_bytes = 0
-        self._preludes: list[int] = []
         self._sent = 0
+        self._preludes: list[tuple[int, int]] = []  # where those of a command stand in what is sent, how many
         try:
             self._connection = self._pool.get_connection()
             self._renew_if_old()
@@ -68,21 +68,25 @@ class NodePipeline:
             self.close()
             raise
 
-    def send(self, command: Command, *preludes: Command) -> None:
+    def send(self, command: Command, preludes: Sequence[Command] = ()) -> None:
         """Send a command, after others that make it possible; sends nothing on a broken connection.
 
         An error in answer to one of those is the reply of the command.
         """
-        self._preludes.append(len(preludes))
-        self._sent += 1 + len(preludes)
-        if self._broken is not None:
-            return
-        for each in (*preludes, command):
-            packed = pack(each)
+        if preludes:
+            self._preludes.append((self._sent, len(preludes)))
+            for prelude in preludes:
+                self._send(prelude)
+        self._send(command)
+
+    def _send(self, command: Command) -> None:
+        self._sent += 1
+        if self._broken is None:
+            packed = pack(command)
             self._packed.append(packed)
             self._packed_bytes += len(packed)
-        if self._packed_bytes >= _SEND_BYTES:
-            self.flush()
+            if self._packed_bytes >= _SEND_BYTES:
+                self.flush()
 
     def flush(self) -> None:
         """Send what is packed and not sent yet."""
@@ -102,7 +106,7 @@ class NodePipeline:
         finally:
             self.close(clean=self._broken is None)
         replies += [self._broken] * (self._sent - len(replies))
-        return replies if len(self._preludes) == self._sent else self._without_preludes(replies)
+        return self._without_preludes(replies) if self._preludes else replies
 
     def close(self, *, clean: bool = False) -> None:
         """Give the connection back; closed first unless every reply was read. Does nothing the second time."""
@@ -131,8 +135,10 @@ class NodePipeline:
         longest = getattr(connection, "socket_timeout", None) or math.inf
         try:
             while len(replies) < self._sent and self._broken is None:
-                # Asked first, since a client may have been made without a time-out, or with one past our deadline.
-                if not connection.can_read(max(0.0, min(longest, self._deadline - self._monotonic()))):
+                left = self._deadline - self._monotonic()
+                # Asked first, where a client was made without a time-out, or with one past our deadline. Each question
+                # costs as much as reading a reply.
+                if longest > left and not connection.can_read(max(0.0, left)):
                     raise RedisTimeoutError("no reply in time")
                 try:
                     replies.append(connection.read_response(disable_decoding=True))
@@ -145,8 +151,10 @@ class NodePipeline:
     def _without_preludes(self, replies: list[Any]) -> list[Any]:
         own: list[Any] = []
         at = 0
-        for preludes in self._preludes:
-            refused = [reply for reply in replies[at : at + preludes] if isinstance(reply, Exception)]
-            own.append(refused[0] if refused else replies[at + preludes])
-            at += preludes + 1
-        return own
+        for first, count in self._preludes:
+            own += replies[at:first]
+            at = first + count
+            refused = [reply for reply in replies[first:at] if isinstance(reply, Exception)]
+            own.append(refused[0] if refused else replies[at])
+            at += 1
+        return own + replies[at:]

@@ -31,9 +31,11 @@ class Keyed(Protocol):
 
 
 def outcomes_of(count: int, reply: Any) -> Sequence[Any] | None:
-    """The results of so many writes, given the positions of the stale ones; None: the reply is something else."""
+    """The results of so many writes, given 0 or the positions of the stale ones; None: the reply is something else."""
+    if type(reply) is int and reply == 0:
+        return (APPLIED,) * count
     places = range(1, count + 1)
-    if not isinstance(reply, list) or any(position not in places for position in reply):
+    if not isinstance(reply, list) or not reply or any(position not in places for position in reply):
         return None
     results: list[Any] = [APPLIED] * count
     for position in reply:
@@ -67,6 +69,14 @@ class Call(NamedTuple):
     """Its node does not know the script."""
 
 
+class _Lane(NamedTuple):
+    """What one node is sent in a round."""
+
+    pipeline: NodePipeline
+    calls: list[Call]
+    loaded: set[Script]
+
+
 class Round:
     """One round: `send` once, and the attributes tell what it came to.
 
@@ -87,9 +97,7 @@ class Round:
         self._topology = topology
         self._deadline = deadline
         self._monotonic = monotonic
-        self._pipelines: dict[int, NodePipeline] = {}
-        self._sent: dict[int, list[Call]] = {}
-        self._loaded: set[tuple[int, Script]] = set()
+        self._lanes: dict[redis.Redis, _Lane] = {}
 
     def send(self, calls: Iterable[Call]) -> None:
         """Send every call, then look at every reply.
@@ -116,32 +124,30 @@ class Round:
                     self._try_later(call, "CLUSTERDOWN", topology_changed=True)
                 else:
                     self._send(call, node)
-            for pipeline in self._pipelines.values():
-                pipeline.flush()
-            for identity, pipeline in self._pipelines.items():
-                for call, reply in zip(self._sent[identity], pipeline.replies(), strict=True):
+            for lane in self._lanes.values():
+                lane.pipeline.flush()
+            for lane in self._lanes.values():
+                for call, reply in zip(lane.calls, lane.pipeline.replies(), strict=True):
                     self._settle(call, reply)
         finally:
-            for pipeline in self._pipelines.values():
-                pipeline.close()
+            for lane in self._lanes.values():
+                lane.pipeline.close()
         if self._refused is not None:
             raise refusal(self._refused, self._purpose)
 
     def _send(self, call: Call, node: redis.Redis) -> None:
-        identity = id(node)
-        pipeline = self._pipelines.get(identity)
-        if pipeline is None:
-            pipeline = self._pipelines[identity] = NodePipeline(node, self._deadline, self._monotonic)
-            self._sent[identity] = []
-        preludes = []
-        script = call.how.script
-        if call.load_script and script is not None and (identity, script) not in self._loaded:
+        lane = self._lanes.get(node)
+        if lane is None:
+            pipeline = NodePipeline(node, self._deadline, self._monotonic)
+            lane = self._lanes[node] = _Lane(pipeline, [], set())
+        preludes: list[Command] = []
+        if call.load_script and (script := call.how.script) is not None and script not in lane.loaded:
             preludes.append(script.load_command)
-            self._loaded.add((identity, script))
+            lane.loaded.add(script)
         if call.asking:
             preludes.append(ASKING)
-        pipeline.send(call.how.command(call.writes), *preludes)
-        self._sent[identity].append(call)
+        lane.pipeline.send(call.how.command(call.writes), preludes)
+        lane.calls.append(call)
 
     def _settle(self, call: Call, reply: Any) -> None:
         """Decide what a reply means for the writes of its call."""

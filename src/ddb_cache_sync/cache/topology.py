@@ -111,7 +111,7 @@ class Cluster:
         """The primary that serves this key's slot; None for a slot that nobody serves."""
         client = self._client()
         nodes = client.nodes_manager.slots_cache.get(key_slot(cache_key.encode()))
-        return client.get_redis_connection(nodes[0]) if nodes else None
+        return (nodes[0].redis_connection or client.get_redis_connection(nodes[0])) if nodes else None
 
     def primaries(self) -> list[redis.Redis]:
         """Every primary."""

@@ -49,13 +49,6 @@ class Straight(NamedTuple):
 Delivered: TypeAlias = Routed | Straight
 
 
-class Written(NamedTuple):
-    """A write, and the deliveries that it settles, the one written first."""
-
-    write: Write
-    delivered: Sequence[Delivered]
-
-
 class Said(NamedTuple):
     """What an item says of a lookup key."""
 
@@ -88,7 +81,6 @@ class Batch:
 
     Attributes:
         errors: Why a record can't be applied, by place in the batch; complete once all writes were read.
-        written: What was written, in order; complete once all writes were read.
         said: What was said of lookup keys, in order; complete once all words were read.
 
     Raises:
@@ -106,8 +98,13 @@ class Batch:
         self._records = records
         self._look = look
         self.errors: dict[int, RecordError] = {}
-        self.written: list[Written] = []
-        self._by_key: dict[str, Delivered] = {}  # the first of each cache key
+        # Few objects for each record, and none longer than it is needed: the more there are at once, the more often the
+        # garbage collector looks through the whole event.
+        self._writes: list[Write] = []
+        self._places: list[int] = []  # of the records that the writes were made of
+        self._older: dict[str, Sequence[Delivered]] = {}  # what else a write settles, by cache key
+        self._speaking: dict[str, Routed] = {}  # what writes were made of that concern lookup keys, by cache key
+        self._by_key: dict[str, Delivered] = {}  # the first of each cache key, until its write is made
         self._several: dict[str, list[Delivered]] = {}  # all of those cache keys that have more
         self.said: list[Said] = []
         self._earliest: float | None = None
@@ -173,9 +170,10 @@ class Batch:
         look, several = self._look, self._several
         for together in several.values():
             together.sort(key=_NEWEST_FIRST, reverse=True)
-        for done, (key, first) in enumerate(self._by_key.items()):
+        for done, key in enumerate(list(self._by_key)):
             if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
+            first = self._by_key.pop(key)
             delivered: Sequence[Delivered] = several.get(key, (first,))
             for skipped, newest in enumerate(delivered):
                 try:
@@ -183,9 +181,20 @@ class Batch:
                 except RecordError as error:
                     self.errors[newest.place] = self._explained(newest.place, error)
                     continue
-                self.written.append(new_tuple(Written, (write, delivered[skipped:] if skipped else delivered)))
+                self._writes.append(write)
+                self._places.append(newest.place)
+                if len(delivered) > skipped + 1:
+                    self._older[key] = delivered[skipped + 1 :]
+                if type(newest) is Routed and newest.projection.lookups:
+                    self._speaking[key] = newest
                 yield write
                 break
+
+    def written(self) -> Iterator[tuple[Write, int, Sequence[Delivered]]]:
+        """Each write, the place of its record, and what else it settles; complete once all writes were read."""
+        older = self._older
+        for write, place in zip(self._writes, self._places, strict=True):
+            yield write, place, older.get(write.key, ()) if older else ()
 
     def words(self, results: Sequence[WriteResult]) -> Iterator[Write]:
         """What the items say of lookup keys, once their own keys are written.
@@ -194,15 +203,14 @@ class Batch:
             results: A result for each of `writes`.
         """
         look = self._look
-        for done, ((write, delivered), result) in enumerate(zip(self.written, results, strict=True)):
+        for done, (write, result) in enumerate(zip(self._writes, results, strict=True)):
             if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
-            newest = delivered[0]
-            if not isinstance(newest, Routed) or not newest.projection.lookups:
+            newest = self._speaking.get(write.key)
+            if newest is None or (result is not APPLIED and result is not STALE):
                 continue
-            if result is not APPLIED and result is not STALE:
-                continue
-            changes = [each.change for each in delivered if isinstance(each, Routed)]
+            older = self._older.get(write.key, ())
+            changes = [each.change for each in (newest, *older) if isinstance(each, Routed)]
             try:
                 for word in newest.projection.words(write, newest.change, changes, stale=result is STALE):
                     self.said.append(Said(newest.place, word))
@@ -231,20 +239,18 @@ class Batch:
         became = bytearray(len(self._records))
         reasons = {place: error.problem for place, error in self.errors.items()}
         notices: dict[int, str] = {}
-        for (write, delivered), result in zip(self.written, results, strict=True):
+        for (write, place, older), result in zip(self.written(), results, strict=True):
             if result is not APPLIED and result is not STALE:
-                reasons |= dict.fromkeys((each.place for each in delivered), result.problem)
+                reasons |= dict.fromkeys([place, *(each.place for each in older)], result.problem)
                 continue
-            newest = delivered[0].place
-            became[newest] = max(became[newest], _STALE if result is STALE else not write.left_out and _APPLIED)
-            if len(delivered) > 1:
-                for older in delivered[1:]:
-                    became[older.place] = max(became[older.place], _STALE)
+            became[place] = max(became[place], _STALE if result is STALE else not write.left_out and _APPLIED)
+            for each in older:
+                became[each.place] = max(became[each.place], _STALE)
             if write.notice is not None:
-                notices[newest] = write.notice
-        for (place, _), result in zip(self.said, said, strict=True):
+                notices[place] = write.notice
+        for (speaking, _), result in zip(self.said, said, strict=True):
             if isinstance(result, CacheError):
-                reasons.setdefault(place, result.problem)
+                reasons.setdefault(speaking, result.problem)
         aside = self._set_aside(reasons, set_aside) if reasons and set_aside is not None else ()
         return self._report(became, reasons, aside, notices, now)
 

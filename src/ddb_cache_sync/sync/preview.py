@@ -56,9 +56,8 @@ def preview(
         previews[place].append(Preview(numbers[place], action, write.key, write.version, write.value))
 
     results: list[WriteResult] = [APPLIED for _ in batch.writes(now)]
-    for write, delivered in batch.written:
-        newest, *older = delivered
-        show(newest.place, write)
+    for write, place, older in batch.written():
+        show(place, write)
         for each in older:
             previews[each.place].append(Preview(numbers[each.place], "superseded", write.key, each.version))
     for word in batch.words(results):

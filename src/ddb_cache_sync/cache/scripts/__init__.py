@@ -55,18 +55,21 @@ MOST_WORDS = 1_000
 Arguments: TypeAlias = list[str | bytes]
 
 
-def apply_command(writes: Iterable[Write], guard_ttl_seconds: int) -> Command:
-    """Apply each write unless its guard is newer. Answers the positions, from 1, of the stale ones."""
+def apply_command(writes: Sequence[Write], guard_ttl_seconds: int) -> Command:
+    """Apply each write unless its guard is newer. Answers the positions, from 1, of the stale ones; 0: none is."""
+    ttl = str(guard_ttl_seconds)
     keys: list[str] = []
-    arguments: Arguments = [str(guard_ttl_seconds)]
+    arguments: Arguments = [ttl]
     for write in writes:
         key, guard, version, value, expires_at_ms, only_cached, _, _, _ = write
-        keys += (guard, key)
         if type(value) is bytes and expires_at_ms is None and not only_cached:
+            if len(writes) == 1:
+                return ("EVALSHA", APPLY.sha, "2", guard, key, ttl, version, "set", value)
             arguments += (version, "set", value)
         else:
             arguments.append(version)
             _add_put(arguments, write)
+        keys += (guard, key)
     return APPLY.call(keys, arguments)
 
 

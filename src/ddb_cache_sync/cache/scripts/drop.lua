@@ -5,17 +5,18 @@
 --
 -- KEYS   guard, cache key; again for each key. On a cluster all of one slot.
 -- ARGV   for each key: the most milliseconds that its guard may have left; empty: whatever it has
--- Answer the positions, from 1, of the keys that were left alone; empty: none was.
+-- Answer the positions, from 1, of the keys that were left alone; 0: none was.
 --
 -- UNLINK and not DEL: large values are freed outside of the server's main thread.
 
-local kept = {}
+local kept
 for k = 1, #KEYS, 2 do
   local most = ARGV[(k + 1) / 2]
   if most ~= '' and redis.call('PTTL', KEYS[k]) > tonumber(most) then
+    kept = kept or {}
     kept[#kept + 1] = (k + 1) / 2
   else
     redis.call('UNLINK', KEYS[k], KEYS[k + 1])
   end
 end
-return kept
+return kept or 0

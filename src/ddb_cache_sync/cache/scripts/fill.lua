@@ -5,15 +5,16 @@
 --
 -- KEYS   guard, cache key; again for each item. On a cluster all of one slot.
 -- ARGV   what put() reads, for each item
--- Answer the positions, from 1, of the items that were not filled in; empty: all were.
+-- Answer the positions, from 1, of the items that were not filled in; 0: all were.
 
-local stale = {}
+local stale
 local at = 1
 for k = 1, #KEYS, 2 do
-  local wanted = redis.call('EXISTS', KEYS[k]) == 0
+  local wanted = call('EXISTS', KEYS[k]) == 0
   if not wanted then
+    stale = stale or {}
     stale[#stale + 1] = (k + 1) / 2
   end
   at = put(KEYS[k + 1], at, wanted)
 end
-return stale
+return stale or 0

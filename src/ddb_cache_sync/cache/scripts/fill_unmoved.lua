@@ -11,14 +11,14 @@
 --
 -- KEYS   guard, cache key, lease; all of one slot
 -- ARGV   the reader's token; what the guard held, empty where there was none; then what put() reads
--- Answer the position 1 if nothing was stored; empty: it was.
+-- Answer the position 1 if nothing was stored; 0: it was.
 --
 -- The lease is ended if it is still this reader's: it may have run out, and be another's by now.
 
-local unmoved = (redis.call('GET', KEYS[1]) or '') == ARGV[2]
-local wanted = unmoved and redis.call('EXISTS', KEYS[2]) == 0
+local unmoved = (call('GET', KEYS[1]) or '') == ARGV[2]
+local wanted = unmoved and call('EXISTS', KEYS[2]) == 0
 put(KEYS[2], 3, wanted)
-if redis.call('GET', KEYS[3]) == ARGV[1] then
-  redis.call('DEL', KEYS[3])
+if call('GET', KEYS[3]) == ARGV[1] then
+  call('DEL', KEYS[3])
 end
-return wanted and {} or {1}
+return wanted and 0 or { 1 }

@@ -9,7 +9,7 @@
 -- ARGV   guard TTL and now, both in milliseconds; the most claims, and the most words, that one lookup key may have;
 --        then for each word: the item's cache key, its version, "1" to claim or "0" to release, expiry in epoch
 --        milliseconds (15 digits, or "~" for never), value
--- Answer the positions, from 1, of the words that were stale; empty: all applied.
+-- Answer the positions, from 1, of the words that were stale; 0: all applied.
 --
 -- The guard is a hash:
 --   w          the words: of each item its length, ":", its name, and the same of its word, which is
@@ -65,7 +65,7 @@ local function greatest_of(words)
   return best
 end
 
-local stale = {}
+local stale
 local at = 5
 for k = 1, #KEYS, 2 do
   local guard, key = KEYS[k], KEYS[k + 1]
@@ -87,6 +87,7 @@ for k = 1, #KEYS, 2 do
   end
   local last = words[item]
   if last and string.match(last, '|(.*)$') > version then
+    stale = stale or {}
     stale[#stale + 1] = (k + 1) / 2
   elseif count >= most_words or (claims and claimed >= most_claims) then
     return redis.error_reply('TOOMANY items have a word on one lookup key')
@@ -120,4 +121,4 @@ for k = 1, #KEYS, 2 do
     end
   end
 end
-return stale
+return stale or 0

@@ -10,13 +10,15 @@
 --
 -- Whatever type the key had before is replaced.
 
+local KEYS, ARGV, call = KEYS, ARGV, redis.call -- globals are looked up by name, each time they are named
+
 local function put(key, at, wanted)
   local what = ARGV[at]
   if what == 'set' then
-    if wanted then redis.call('SET', key, ARGV[at + 1]) end
+    if wanted then call('SET', key, ARGV[at + 1]) end
     return at + 2
   elseif what == 'delete' then
-    if wanted then redis.call('DEL', key) end
+    if wanted then call('DEL', key) end
     return at + 1
   end
   local cached, expiry, n = ARGV[at + 1] == 'cached', ARGV[at + 2], tonumber(ARGV[at + 3])
@@ -24,19 +26,19 @@ local function put(key, at, wanted)
   if not wanted then
     return last + 1
   elseif n == 1 and cached and expiry == '' then
-    redis.call('SET', key, ARGV[first], 'XX', 'KEEPTTL')
+    call('SET', key, ARGV[first], 'XX', 'KEEPTTL')
   elseif n == 1 then
-    redis.call('SET', key, ARGV[first], unpack(cached and { 'XX' } or {}))
+    call('SET', key, ARGV[first], unpack(cached and { 'XX' } or {}))
   end
-  local left = n > 1 and cached and redis.call('PTTL', key) or -1
+  local left = n > 1 and cached and call('PTTL', key) or -1
   if n > 1 and left ~= -2 then
-    redis.call('DEL', key)
+    call('DEL', key)
     -- In steps, since a call takes no more than some thousand values from the stack.
     for from = first, last, 1000 do
-      redis.call('HSET', key, unpack(ARGV, from, math.min(from + 999, last)))
+      call('HSET', key, unpack(ARGV, from, math.min(from + 999, last)))
     end
-    if left > 0 then redis.call('PEXPIRE', key, left) end
+    if left > 0 then call('PEXPIRE', key, left) end
   end
-  if expiry ~= '' then redis.call('PEXPIREAT', key, expiry) end
+  if expiry ~= '' then call('PEXPIREAT', key, expiry) end
   return last + 1
 end
