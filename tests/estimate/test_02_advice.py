@@ -48,12 +48,12 @@ def test_a_good_workload_has_no_warnings() -> None:
 def test_falling_behind_comes_first_among_the_warnings() -> None:
     """With what is lost, and when."""
     first, *others = estimate(Workload(shards=1, writes_per_second=20_000)).warnings
-    assert first.startswith("It falls behind: 5,044 of 20,000 writes a second are applied")
+    assert first.startswith("It falls behind: 5,525 of 20,000 writes a second are applied")
     assert any("20 partitions" in other for other in others)
 
 
 def test_a_batch_of_large_items_needs_memory_and_time() -> None:
-    """More than the smallest function has, and more than Lambda's default time-out."""
+    """More than the smallest function has, and most of Lambda's default time-out, which retries need as well."""
     warnings = " ".join(estimate(Workload(item_bytes=50_000, memory_mb=128, batch_size=1000)).warnings)
     assert "more than the function's 128 MB" in warnings
     assert "set a time-out" in warnings

@@ -97,8 +97,11 @@ def warnings_of(workload: Workload, prices: Prices, shards: int, ours: Way) -> t
             f"of memory: more than the function's {workload.memory_mb:,} MB."
         )
     full = function.duration_ms(function.our_work(workload, prices), ours.batch_records_at_most, workload, prices)
-    if full > _DEFAULT_TIMEOUT_SECONDS * 1000:
-        found.append(f"A full batch takes {full / 1000:.1f} s: set a time-out; Lambda's default is 3 s.")
+    if full > _DEFAULT_TIMEOUT_SECONDS * 1000 / 2:
+        found.append(
+            f"A full batch takes {full / 1000:.1f} s, and more where a failing cache is tried again: set a time-out of "
+            "several times that; Lambda's default is 3 s."
+        )
     values = ours.memory_bytes - ours.guard_bytes
     if ours.guard_bytes > values:
         found.append("The guards take more memory than the values: the items are small, and nearly all change in 25 h.")
