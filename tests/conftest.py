@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
 import redis
 
+from ddb_cache_sync.local import valkey
 from ddb_cache_sync.local.embedded import (
     EmbeddedCluster,
     EmbeddedDynamoDB,
@@ -38,6 +41,15 @@ def _descriptions_read_once() -> Iterator[None]:
     """Let botocore read its descriptions of the services once, and not for each client: 50 ms of 60."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _server_program() -> Iterator[None]:
+    """Test with the server program that `TEST_SERVER` names, another engine or version, in place of the embedded one."""
+    with pytest.MonkeyPatch.context() as patch:
+        if program := os.environ.get("TEST_SERVER"):
+            patch.setattr(valkey, "_program", lambda: Path(program))
         yield
 
 

@@ -134,7 +134,7 @@ def test_the_value_of_a_claim_that_is_not_shown_is_kept_for_later(redis_client: 
     say("users:1", 1, b"item 1")
     say("users:2", 2, b"item 2")
     say("users:3", 3, b"users:3")
-    assert redis_client.hkeys(GUARD) == [b"w", b"v:users:1", b"v:users:2"]
+    assert {*redis_client.hkeys(GUARD)} == {b"w", b"v:users:1", b"v:users:2"}
     say("users:3", 4, None)
     assert redis_client.get(KEY) == b"item 2"
     say("users:1", 5, None)

@@ -72,9 +72,23 @@ class Migration:
 
     def begin(self) -> None:
         """From here on the source answers ASK for keys that it does not hold."""
+        self._await_one_epoch()
         source_id = ask(self.source, "CLUSTER", "MYID").decode()
         ask(self.target, "CLUSTER", "SETSLOT", self.slot, "IMPORTING", source_id)
         ask(self.source, "CLUSTER", "SETSLOT", self.slot, "MIGRATING", self._target_id)
+
+    def _await_one_epoch(self) -> None:
+        """Wait until the target has heard of every claim: its own is no newer than one it does not know of.
+
+        Two nodes would then each believe that the other has the slot, for good.
+        """
+        nodes = (self.source, self.target, *self._others)
+
+        def epochs() -> set[bytes]:
+            infos = [ask(node, "CLUSTER", "INFO") for node in nodes]
+            return {line for info in infos for line in bytes(info).splitlines() if b"cluster_current_epoch" in line}
+
+        await_that(lambda: len(epochs()) == 1, "one epoch in all of the cluster")
 
     def move(self, most: int) -> int:
         """Move so many keys at most; gives how many there were."""
