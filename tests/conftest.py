@@ -46,7 +46,7 @@ def _descriptions_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _server_program() -> Iterator[None]:
-    """Test with the server program that `TEST_SERVER` names, another engine or version, in place of the embedded one."""
+    """Test with the server program that `TEST_SERVER` names (another engine or version), not the embedded one."""
     with pytest.MonkeyPatch.context() as patch:
         if program := os.environ.get("TEST_SERVER"):
             patch.setattr(valkey, "_program", lambda: Path(program))

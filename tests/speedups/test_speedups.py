@@ -3,7 +3,6 @@
 import gc
 import resource
 import sys
-import types
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from tests.core.strategies import anything, items, lambda_form, places, record, records, spoilt, spoilt_records, values
 
 from ddb_cache_sync import JsonEncoding, KeyTemplate, RecordError
-from ddb_cache_sync.core import speedups
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.encodings import json_encoding
 from ddb_cache_sync.core.stream_records import taken_apart
@@ -323,15 +321,3 @@ def test_memory_of_large_items_is_given_back(last: Any) -> None:
     for _ in range(10_000):
         compiled.item_json(wire)
     assert resident_kb() - before < 4_096  # a list of names has 5 kB
-
-
-def test_what_was_made_for_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The two are installed apart."""
-    other = types.ModuleType("ddb_cache_sync_speedups")
-    other.INTERFACE = compiled.INTERFACE + 1  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ddb_cache_sync_speedups", other)
-    assert speedups._installed() is None
-    monkeypatch.setitem(sys.modules, "ddb_cache_sync_speedups", compiled)
-    assert speedups._installed() is compiled
-    monkeypatch.setitem(sys.modules, "ddb_cache_sync_speedups", None)
-    assert speedups._installed() is None

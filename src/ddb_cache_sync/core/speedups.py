@@ -4,22 +4,32 @@ Rule: both come to the same, byte for byte. What is compiled knows the form that
 gives None for any other, malformed ones among them; Python then does all of it from the beginning.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeAlias
+
+_MODULE: Final = "ddb_cache_sync_speedups"
+_UNUSED: Final = "ddb-cache-sync-speedups is installed but can't be used"
+_LOG: Final = logging.getLogger("ddb_cache_sync")
 
 _INTERFACE: Final = 1
 """What is compiled for another one is not used."""
 
 
 def _installed() -> Any:
-    """The compiled module; None: it is not there, or made for another version of this one."""
+    """The compiled module; None: it is not there, or made for something else, which is logged."""
     try:
-        found = import_module("ddb_cache_sync_speedups")
-    except ImportError:
+        found = import_module(_MODULE)
+    except ImportError as error:
+        if not (isinstance(error, ModuleNotFoundError) and error.name == _MODULE):
+            _LOG.warning("%s, of another kind of machine or Python: install the wheel of this one", _UNUSED)
         return None
-    return found if getattr(found, "INTERFACE", None) == _INTERFACE else None
+    if getattr(found, "INTERFACE", None) != _INTERFACE:
+        _LOG.warning("%s, of another version: install the one of this ddb-cache-sync", _UNUSED)
+        return None
+    return found
 
 
 _compiled: Final = _installed()

@@ -1,0 +1,60 @@
+"""The compiled part is used where it fits, and it is told where it is there and does not."""
+
+import logging
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from ddb_cache_sync.core import speedups
+
+NAME = "ddb_cache_sync_speedups"
+
+
+def module(interface: int) -> types.ModuleType:
+    made = types.ModuleType(NAME)
+    made.INTERFACE = interface  # type: ignore[attr-defined]
+    return made
+
+
+def test_what_fits_is_used(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """And nothing is told."""
+    fitting = module(speedups._INTERFACE)
+    monkeypatch.setitem(sys.modules, NAME, fitting)
+    assert speedups._installed() is fitting
+    assert not caplog.records
+
+
+def test_nothing_is_told_where_it_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is a choice."""
+    monkeypatch.delitem(sys.modules, NAME, raising=False)
+    monkeypatch.setattr(sys, "path", [])
+    assert speedups._installed() is None
+    assert not caplog.records
+
+
+def test_what_was_made_for_another_version_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The two are installed apart."""
+    monkeypatch.setitem(sys.modules, NAME, module(speedups._INTERFACE + 1))
+    assert speedups._installed() is None
+    [told] = caplog.records
+    assert told.levelno == logging.WARNING
+    assert "of another version" in told.getMessage()
+
+
+def test_what_was_built_for_another_machine_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """A wheel of another processor in a function's bundle: slower, and told, but no outage."""
+    (tmp_path / f"{NAME}.abi3.so").write_bytes(b"not for this machine")
+    monkeypatch.delitem(sys.modules, NAME, raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert speedups._installed() is None
+    [told] = caplog.records
+    assert told.levelno == logging.WARNING
+    assert "of another kind of machine" in told.getMessage()
