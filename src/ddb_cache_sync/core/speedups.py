@@ -4,32 +4,33 @@ Rule: both come to the same, byte for byte. What is compiled knows the form that
 gives None for any other, malformed ones among them; Python then does all of it from the beginning.
 """
 
-import logging
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
 _MODULE: Final = "ddb_cache_sync_speedups"
-_UNUSED: Final = "ddb-cache-sync-speedups is installed but can't be used"
-_LOG: Final = logging.getLogger("ddb_cache_sync")
-
 _INTERFACE: Final = 1
 """What is compiled for another one is not used."""
 
 
 def _installed() -> Any:
-    """The compiled module; None: it is not there, or made for something else, which is logged."""
+    """The compiled module; None: it is not there, or made for something else, of which it warns."""
     try:
         found = import_module(_MODULE)
     except ImportError as error:
         if not (isinstance(error, ModuleNotFoundError) and error.name == _MODULE):
-            _LOG.warning("%s, of another kind of machine or Python: install the wheel of this one", _UNUSED)
+            _warn("for another kind of machine or Python: install the wheel of this one")
         return None
     if getattr(found, "INTERFACE", None) != _INTERFACE:
-        _LOG.warning("%s, of another version: install the one of this ddb-cache-sync", _UNUSED)
+        _warn("for another version: install the one of this ddb-cache-sync")
         return None
     return found
+
+
+def _warn(made: str) -> None:
+    warnings.warn(f"ddb-cache-sync-speedups is not used, being made {made}", RuntimeWarning, stacklevel=2)
 
 
 _compiled: Final = _installed()
