@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Workbench(scale) as bench:
         machine = description(bench)
         results = [result for benchmark in chosen for result in _results(benchmark, bench)]
-    sys.stdout.write(text(machine, results))
+    sys.stdout.write(text(machine, results, scale.rounds))
     if options.json:
         written = {"machine": machine, "scale": asdict(scale), **as_json(results)}
         _write(options.json, json.dumps(written, indent=1, ensure_ascii=False) + "\n")

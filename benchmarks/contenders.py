@@ -51,7 +51,7 @@ def powertools(client: Client) -> Apply:
     try:
         from aws_lambda_powertools.utilities.data_classes import DynamoDBStreamEvent  # noqa: PLC0415 - may be missing
     except ImportError:
-        raise Unmeasurable("aws-lambda-powertools is not installed: pip install --group bench") from None
+        raise Unmeasurable("aws-lambda-powertools is not installed: benchmarks/README.md says how") from None
 
     def apply(work: Workload) -> None:
         pipeline = client.pipeline(transaction=False)

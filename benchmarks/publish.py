@@ -1,6 +1,6 @@
-"""`python -m benchmarks.publish`: puts the figures of both published runs into benchmarks/README.md.
+"""`python -m benchmarks.publish`: puts the figures of both published runs into README.md and benchmarks/README.md.
 
-What the page shows of them stands between two comments, and is made of docs/benchmarks/results.json (pure Python) and
+What the pages show of them stands between two comments, and is made of docs/benchmarks/results.json (pure Python) and
 results-speedups.json (with the compiled part).
 """
 
@@ -14,8 +14,13 @@ _RESULTS: Final = Path(__file__).parents[1] / "docs" / "benchmarks"
 PAGE: Final = Path(__file__).with_name("README.md")
 PURE: Final = _RESULTS / "results.json"
 COMPILED: Final = _RESULTS / "results-speedups.json"
-_FIRST: Final = "<!-- figures: both runs -->\n"
-_LAST: Final = "<!-- end: both runs -->"
+README: Final = Path(__file__).parents[1] / "README.md"
+_SHORT: Final = {
+    "plain-pipeline": "redis-py's pipeline of plain `SET`, which decodes nothing and guards nothing",
+    "cluster": "the same on a cluster of three",
+    "powertools": "Powertools, `json` and a pipeline of `SET`, unguarded",
+    "one-by-one": "one `SET` a record, each awaited",
+}
 
 
 def figures_of(file: Path) -> list[dict[str, Any]]:
@@ -33,11 +38,26 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def page_text() -> str:
-    """The page with the figures of the files."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(_FIRST)
-    _, _, after = rest.partition(_LAST)
-    return f"{before}{_FIRST}{table()}\n{_LAST}{after}"
+def short_table() -> str:
+    """The figures that README shows."""
+    lines = ["| against | with [the compiled part](docs/how-to/speedups.md) | in pure Python |", "|---|---:|---:|"]
+    pure, compiled = ({each["name"]: each for each in figures_of(file)} for file in (PURE, COMPILED))
+    for name, words in _SHORT.items():
+        ratios = [number(each[name]["value"]["median"]) for each in (compiled, pure)]
+        lines.append(f"| {words} | {' | '.join(ratios)} |")
+    return "\n".join(lines)
+
+
+def pages() -> dict[Path, str]:
+    """The pages with the figures of the files."""
+    return {PAGE: _with(PAGE, "both runs", table()), README: _with(README, "short", short_table())}
+
+
+def _with(page: Path, name: str, content: str) -> str:
+    first, last = f"<!-- figures: {name} -->\n", f"<!-- end: {name} -->\n"
+    before, _, rest = page.read_text(encoding="utf-8").partition(first)
+    _, _, after = rest.partition(last)
+    return f"{before}{first}{content}\n{last}{after}"
 
 
 def _cell(figure: dict[str, Any]) -> str:
@@ -47,4 +67,5 @@ def _cell(figure: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page_text(), encoding="utf-8")
+    for page, content in pages().items():
+        page.write_text(content, encoding="utf-8")

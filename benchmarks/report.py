@@ -1,17 +1,20 @@
 """The results as text."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from benchmarks.results import Cell, Contender, Figure, Result, Table
 
+_ENOUGH_ROUNDS: Final = 20
 
-def text(machine: Mapping[str, str], results: Sequence[Result]) -> str:
+
+def text(machine: Mapping[str, str], results: Sequence[Result], rounds: int) -> str:
     """All of it: the machine, the figures against their targets, what they were made from, the tables."""
     figures = [result for result in results if isinstance(result, Figure)]
     tables = [result for result in results if isinstance(result, Table)]
     parts = ["\n".join(f"{name:24} {value}" for name, value in machine.items())]
     if figures:
-        parts.append(_figures(figures))
+        parts.append(_figures(figures, rounds))
         parts.append("\n\n".join(_contenders(figure) for figure in figures if figure.value is not None))
     parts += [_table(table) for table in tables]
     return "\n\n".join(parts) + "\n"
@@ -22,19 +25,21 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
 
 
-def verdict(figure: Figure) -> str:
-    """Whether the target is reached, in a word or two."""
+def verdict(figure: Figure, rounds: int) -> str:
+    """Whether the target is reached, in a word or two; nothing where the rounds are too few to tell."""
+    if figure.is_met is not None and rounds < _ENOUGH_ROUNDS:
+        return f"{rounds} rounds: no verdict"
     return {True: "met", False: "NOT MET", None: "not measured"}[figure.is_met]
 
 
-def _figures(figures: Sequence[Figure]) -> str:
+def _figures(figures: Sequence[Figure], rounds: int) -> str:
     rows = []
     for figure in figures:
         value, span = "-", figure.skipped or ""
         if figure.value is not None:
             value = f"{number(figure.value.median)} {figure.unit}"
             span = f"{number(figure.value.lowest)} to {number(figure.value.highest)}"
-        rows.append((figure.title, value, span, str(figure.target), verdict(figure)))
+        rows.append((figure.title, value, span, str(figure.target), verdict(figure, rounds)))
     return _aligned(("figure", "median", "lowest to highest", "target", ""), rows)
 
 

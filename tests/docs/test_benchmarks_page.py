@@ -1,13 +1,16 @@
-"""The benchmarks' page shows just the figures that were published."""
+"""README and the benchmarks' page show just the figures that were published."""
 
 import json
+from pathlib import Path
 
-from benchmarks.publish import COMPILED, PAGE, PURE, figures_of, page_text
+import pytest
+from benchmarks.publish import COMPILED, PURE, figures_of, pages
 
 
-def test_the_figures_are_those_of_the_files() -> None:
+@pytest.mark.parametrize("page", pages(), ids=["benchmarks", "README"])
+def test_the_figures_are_those_of_the_files(page: Path) -> None:
     """`python -m benchmarks.publish` puts others in."""
-    assert PAGE.read_text(encoding="utf-8") == page_text()
+    assert page.read_text(encoding="utf-8") == pages()[page]
 
 
 def test_each_run_is_what_it_says() -> None:
