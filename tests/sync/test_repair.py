@@ -248,4 +248,9 @@ def test_a_guard_that_is_no_version_is_left_to_a_person() -> None:
     pair.client.put("1")
     pair.cache.guards[guard_key("users:1")] = Version("a:b:c:d")
     [refused] = pair.repair("users:1")
-    assert (refused.action, refused.reason, pair.cache.values) == (RepairAction.REFUSED, "its guard is no version", {})
+    assert (refused.action, pair.cache.values) == (RepairAction.REFUSED, {})
+    assert refused.reason == "its guard is no version: delete '~v:{users:1}', then repair again"
+    assert refused.guard_before == "(not a version)"
+    del pair.cache.guards[guard_key("users:1")]
+    assert [each.action for each in pair.repair("users:1")] == [RepairAction.WRITTEN]
+    assert pair.cache.values == {"users:1": b'{"id":"1"}'}

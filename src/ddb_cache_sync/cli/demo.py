@@ -53,6 +53,9 @@ def demo(
             if keep:
                 if not as_json:
                     _show_addresses(running.addresses)
+                if not chaos:
+                    # From here on it is the user's own changes that may fail.
+                    logging.getLogger("ddb_cache_sync").setLevel(logging.WARNING)
                 signal.pause()
     if not report.consistent:
         raise typer.Exit(EXIT_DRIFT)

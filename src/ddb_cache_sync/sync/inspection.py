@@ -16,7 +16,7 @@ from ddb_cache_sync.core.expectations import NO_VERSION, Known, expected_at
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError, ConfigurationError, RecordError
-from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, UNREADABLE, Sides
+from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, UNREADABLE, Sides, shown_guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -156,7 +156,7 @@ def _inspected(sides: Sides, projection: Projection, item_key: Image, key: str, 
         in_table=item is not None,
         in_cache=found is not None,
         guard_key=guard_key,
-        guard=guard,
+        guard=shown_guard(guard),
         stream_created_at_ms=None if version is None else version.stream_label_ms,
         sequence_number=None if version is None else version.sequence_number,
         repaired=version is not None and version.count(":") > 2,

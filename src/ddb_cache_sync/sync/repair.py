@@ -32,7 +32,7 @@ from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError, CacheSyncError, RecordError
 from ddb_cache_sync.sync.lookup_repair import MOST_SECONDS, LookupRepairs
 from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarget
-from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, Sides, is_version
+from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, Sides, is_version, shown_guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -233,7 +233,11 @@ class Repairs:
                 yield Repaired(right.key, RepairAction.AGREES, None, guard, guard)
             elif guard and not is_version(guard):
                 yield Repaired(
-                    right.key, RepairAction.REFUSED, drift, guard_before=guard, reason="its guard is no version"
+                    right.key,
+                    RepairAction.REFUSED,
+                    drift,
+                    guard_before=shown_guard(guard),
+                    reason=f"its guard is no version: delete {right.write.guard!r}, then repair again",
                 )
             else:
                 # What may be missing stays so (rule 4).

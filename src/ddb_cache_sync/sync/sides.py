@@ -157,6 +157,11 @@ def is_version(guard: str) -> bool:
     return True
 
 
+def shown_guard(guard: str) -> str:
+    """What a guard holds, for a report: what is no version may be anybody's, and is not repeated."""
+    return guard if not guard or is_version(guard) else "(not a version)"
+
+
 def key_text(key: ItemKey) -> str:
     """A primary key as JSON text."""
     from ddb_cache_sync.table.items import key_for_json  # noqa: PLC0415 - loads boto3

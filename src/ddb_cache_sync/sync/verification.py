@@ -17,7 +17,7 @@ from ddb_cache_sync.core.lookup_checks import Claim, claims_beside, claims_of, l
 from ddb_cache_sync.errors import RecordError
 from ddb_cache_sync.sync.looking import Looking
 from ddb_cache_sync.sync.lookup_sights import own_keys
-from ddb_cache_sync.sync.sides import key_text
+from ddb_cache_sync.sync.sides import key_text, shown_guard
 from ddb_cache_sync.sync.suspects import Suspect
 from ddb_cache_sync.sync.verify_report import Drifted, VerifyReport
 
@@ -217,7 +217,9 @@ class Verification:
         for suspect, changed_at in zip(suspects, self._sides.changed_at(guards, guard_ttl_seconds), strict=True):
             item = None if suspect.item is None else orjson.loads(suspect.item)
             lookup = suspect.lookup
-            yield Drifted(suspect.key, suspect.kind, item, suspect.guard, None if lookup else changed_at, lookup)
+            yield Drifted(
+                suspect.key, suspect.kind, item, shown_guard(suspect.guard), None if lookup else changed_at, lookup
+            )
 
     def _index(self, projection: Projection) -> int:
         return next(place for place, each in enumerate(self._known.projections) if each is projection)
