@@ -39,7 +39,7 @@ def run(bench: Workbench) -> Iterator[Result]:
     whole = Spread.of(per_guard)
     yield Figure(
         "guard-memory",
-        "guard memory: one guard in the server, by MEMORY USAGE",
+        "guard memory: one guard by MEMORY USAGE, its entries in the server's tables apart",
         TARGET,
         Spread.of(own),
         unit="B",

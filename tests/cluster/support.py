@@ -72,7 +72,6 @@ class Migration:
 
     def begin(self) -> None:
         """From here on the source answers ASK for keys that it does not hold."""
-        self._await_one_epoch()
         source_id = ask(self.source, "CLUSTER", "MYID").decode()
         ask(self.target, "CLUSTER", "SETSLOT", self.slot, "IMPORTING", source_id)
         ask(self.source, "CLUSTER", "SETSLOT", self.slot, "MIGRATING", self._target_id)
@@ -101,6 +100,7 @@ class Migration:
         """Move what is left; from here on the source answers MOVED."""
         while self.move(100):
             pass
+        self._await_one_epoch()
         for node in (self.target, self.source, *self._others):
             ask(node, "CLUSTER", "SETSLOT", self.slot, "NODE", self._target_id)
             if node is self.target:

@@ -25,6 +25,7 @@ from tests.faults.conftest import cache_over
 
 from ddb_cache_sync import KeyTemplate, Replicator, connect
 from ddb_cache_sync.cache.applier import cache_of
+from ddb_cache_sync.cache.topology import address_of, topology_of
 from ddb_cache_sync.core.guards import guard_key
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.errors import CacheError, CacheUnavailable
@@ -82,6 +83,16 @@ def test_a_cluster_client_of_ones_own_serves_as_well(
         assert replicator.apply(records).applied == 50
         assert replicator.apply(records[::-1]).applied == 50
     assert cluster_client.get("users:7") == b'{"id":"7"}'
+
+
+def test_a_node_whose_client_was_dropped_gets_another(cluster_client: redis.RedisCluster) -> None:
+    """Some redis-py drop it when it fails."""
+    topology = topology_of(cluster_client)
+    assert topology is not None
+    for node in cluster_client.get_nodes():  # type: ignore[no-untyped-call]
+        node.redis_connection = None
+    served_by = {address_of(node) for each in writes(50) if (node := topology.node_of(each.key)) is not None}
+    assert served_by == {address_of(node) for node in topology.primaries()}
 
 
 def test_keys_with_a_hash_tag_share_a_slot_with_their_guards(cluster_client: redis.RedisCluster) -> None:

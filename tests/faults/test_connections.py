@@ -66,6 +66,21 @@ def test_a_reply_that_never_comes_is_waited_for_no_longer_than_the_time_out(redi
     assert redis_client.get("k") == b"new"
 
 
+def test_a_client_of_ones_own_is_waited_for_no_longer_than_the_deadline(redis_client: redis.Redis) -> None:
+    """Where its own time-out would be later."""
+    port = redis_client.connection_pool.connection_kwargs["port"]
+    fault = Fault(Way.SWALLOW)
+    with FaultProxy(port) as proxy, redis.Redis(port=proxy.port, socket_timeout=20) as client:
+        cache = cache_over(client, WatchedBackoff())
+        cache.apply([write("k", 1)])
+        proxy.put_in(fault)
+        began = time.monotonic()
+        with pytest.raises(CacheUnavailable):
+            cache.apply([write("k", 2)], began + 0.3)
+        assert time.monotonic() - began < 10
+    assert fault.fired == 1
+
+
 def test_a_socket_that_died_silently_while_frozen_is_healed(redis_client: redis.Redis) -> None:
     """After a thaw the first batch waits for one time-out, and fails no record."""
     port = redis_client.connection_pool.connection_kwargs["port"]

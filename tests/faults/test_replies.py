@@ -165,7 +165,7 @@ def test_an_error_that_nobody_knows_concerns_the_writes_that_it_answers_alone(fa
     assert held(getter(faulty.server), sent[:30] + sent[31:])
 
 
-@pytest.mark.parametrize("text", ["+OK", ":1", "$-1", "*1\r\n$3\r\nabc"])
+@pytest.mark.parametrize("text", ["+OK", ":1", ":-1", "$-1", "*0", "*1\r\n$3\r\nabc", "#f"])
 def test_a_reply_that_makes_no_sense_is_no_success(faulty: Faulty, text: str) -> None:
     """Whatever stands between us and the cache: what it did not say is not done."""
     fault = faulty.proxy.answer(text, times=99)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from redis._parsers import _HiredisParser, _RESP2Parser
 from redis.credentials import CredentialProvider
 
 from ddb_cache_sync import CacheError, CacheUnavailable, Image, JsonEncoding, Replicator, connect
@@ -58,6 +59,42 @@ def test_connections_closed_by_another_thread_lose_nothing(client: redis.Redis, 
     assert closed
     assert report.applied == 1000
     assert client.exists(*(f"T:{i}" for i in range(1000))) == 1000
+
+
+@pytest.mark.parametrize("with_hiredis", [True, False], ids=["hiredis", "pure Python"])
+@pytest.mark.parametrize("waiting", [False, True], ids=["before the first reply", "waiting for it"])
+def test_connections_closed_by_another_thread_while_replies_are_read_lose_nothing(
+    redis_client: redis.Redis, redis_url: str, *, waiting: bool, with_hiredis: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser loses its socket: whatever it runs into then is a connection that broke."""
+    parser = _HiredisParser if with_hiredis else _RESP2Parser
+    pool = redis.ConnectionPool.from_url(redis_url, parser_class=parser, protocol=2, socket_timeout=5)
+    closed: list[threading.Thread] = []
+    replies = pipeline.NodePipeline.replies
+
+    def close() -> None:
+        if waiting:
+            threading.Event().wait(0.1)
+        pool.disconnect()
+        redis_client.execute_command("CLIENT", "UNPAUSE")  # type: ignore[no-untyped-call]
+
+    def closing(self: pipeline.NodePipeline) -> list[object]:
+        self.flush()
+        if not closed:
+            closed.append(threading.Thread(target=close))
+            closed[0].start()
+            if not waiting:
+                closed[0].join()
+        return replies(self)
+
+    with redis.Redis(connection_pool=pool) as client:
+        Replicator(client).apply([stream_record({"id": "1"}, {"id": "1"}, sequence_number=1)])  # loads the script
+        monkeypatch.setattr(pipeline.NodePipeline, "replies", closing)
+        redis_client.execute_command("CLIENT", "PAUSE", 5000, "WRITE")  # type: ignore[no-untyped-call]
+        report = Replicator(client).apply([stream_record({"id": "2"}, {"id": "2"}, sequence_number=2)])
+    closed[0].join()
+    assert report.applied == 1
+    assert redis_client.exists("T:2")
 
 
 def test_a_pool_that_spares_no_connection_is_no_reason_to_fail(redis_url: str, redis_client: redis.Redis) -> None:

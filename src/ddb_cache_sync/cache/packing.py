@@ -5,7 +5,7 @@ Called directly, since redis-py's own way to hiredis looks at every argument of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ddb_cache_sync.cache.scripts import Command
@@ -15,6 +15,9 @@ try:
     import hiredis
 except ImportError:
     hiredis = None
+
+PUSHES: Final[Any] = getattr(hiredis, "PushNotification", ())
+"""What hiredis makes of a push, which answers no command: redis-py 5.3 hands it on like a reply."""
 
 
 def pack_in_python(command: Command) -> bytes:

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from ddb_cache_sync.cache.packing import pack
+from ddb_cache_sync.cache.packing import PUSHES, pack
 from ddb_cache_sync.cache.replies import Fault, HandshakeError, fault_of
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS
 
@@ -46,7 +46,6 @@ class NodePipeline:
     """
 
     def __init__(self, node: redis.Redis, deadline: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._node = node  # kept alive for as long as its identity stands for it
         self._pool = node.connection_pool
         self._deadline = deadline
         self._monotonic = monotonic
@@ -132,20 +131,27 @@ class NodePipeline:
         """The replies until all are read or the connection breaks."""
         replies: list[Any] = []
         connection = self._connection
-        longest = getattr(connection, "socket_timeout", None) or math.inf
         try:
             while len(replies) < self._sent and self._broken is None:
                 left = self._deadline - self._monotonic()
-                # Asked first, where a client was made without a time-out, or with one past our deadline. Each question
-                # costs as much as reading a reply.
+                # Asked first, where a client was made without a time-out, or with one past our deadline: each question
+                # costs as much as reading a reply. Looked at each time, since a server's notice can change it.
+                longest = getattr(connection, "socket_timeout", None) or math.inf
                 if longest > left and not connection.can_read(max(0.0, left)):
                     raise RedisTimeoutError("no reply in time")
                 try:
-                    replies.append(connection.read_response(disable_decoding=True))
+                    reply = connection.read_response(disable_decoding=True)
                 except ResponseError as error:
-                    replies.append(error)
+                    reply = error
+                if not isinstance(reply, PUSHES):
+                    replies.append(reply)
         except CLIENT_ERRORS as error:
             self._broken = error
+        except (AttributeError, TypeError, ValueError):
+            # What redis-py's parsers run into when another thread closes the connection under them.
+            if getattr(connection, "_sock", None) is not None:
+                raise
+            self._broken = RedisConnectionError("closed by somebody else")
         return replies
 
     def _without_preludes(self, replies: list[Any]) -> list[Any]:

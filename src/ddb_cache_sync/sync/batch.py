@@ -102,8 +102,8 @@ class Batch:
         # garbage collector looks through the whole event.
         self._writes: list[Write] = []
         self._places: list[int] = []  # of the records that the writes were made of
-        self._older: dict[str, Sequence[Delivered]] = {}  # what else a write settles, by cache key
-        self._speaking: dict[str, Routed] = {}  # what writes were made of that concern lookup keys, by cache key
+        self._older: dict[int, Sequence[Delivered]] = {}  # what else a write settles, by its place in `_writes`
+        self._speaking: dict[int, Routed] = {}  # what those were made of that concern lookup keys, too
         self._by_key: dict[str, Delivered] = {}  # the first of each cache key, until its write is made
         self._several: dict[str, list[Delivered]] = {}  # all of those cache keys that have more
         self.said: list[Said] = []
@@ -181,20 +181,19 @@ class Batch:
                 except RecordError as error:
                     self.errors[newest.place] = self._explained(newest.place, error)
                     continue
+                if len(delivered) > skipped + 1:
+                    self._older[len(self._writes)] = delivered[skipped + 1 :]
+                if type(newest) is Routed and newest.projection.lookups:
+                    self._speaking[len(self._writes)] = newest
                 self._writes.append(write)
                 self._places.append(newest.place)
-                if len(delivered) > skipped + 1:
-                    self._older[key] = delivered[skipped + 1 :]
-                if type(newest) is Routed and newest.projection.lookups:
-                    self._speaking[key] = newest
                 yield write
                 break
 
     def written(self) -> Iterator[tuple[Write, int, Sequence[Delivered]]]:
         """Each write, the place of its record, and what else it settles; complete once all writes were read."""
-        older = self._older
-        for write, place in zip(self._writes, self._places, strict=True):
-            yield write, place, older.get(write.key, ()) if older else ()
+        for at, (write, place) in enumerate(zip(self._writes, self._places, strict=True)):
+            yield write, place, self._older.get(at, ())
 
     def words(self, results: Sequence[WriteResult]) -> Iterator[Write]:
         """What the items say of lookup keys, once their own keys are written.
@@ -206,10 +205,10 @@ class Batch:
         for done, (write, result) in enumerate(zip(self._writes, results, strict=True)):
             if look is not None and done % _BETWEEN_LOOKS == _BETWEEN_LOOKS - 1:
                 look()
-            newest = self._speaking.get(write.key)
+            newest = self._speaking.get(done)
             if newest is None or (result is not APPLIED and result is not STALE):
                 continue
-            older = self._older.get(write.key, ())
+            older = self._older.get(done, ())
             changes = [each.change for each in (newest, *older) if isinstance(each, Routed)]
             try:
                 for word in newest.projection.words(write, newest.change, changes, stale=result is STALE):

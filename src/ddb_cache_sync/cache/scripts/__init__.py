@@ -1,4 +1,7 @@
-"""The Lua scripts, each as a function from writes to the command that calls it."""
+"""The Lua scripts, each as a function from writes to the command that calls it.
+
+Those that answer positions answer 0 where there are none, and never an empty list.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -56,7 +59,7 @@ Arguments: TypeAlias = list[str | bytes]
 
 
 def apply_command(writes: Sequence[Write], guard_ttl_seconds: int) -> Command:
-    """Apply each write unless its guard is newer. Answers the positions, from 1, of the stale ones; 0: none is."""
+    """Apply each write unless its guard is newer. Answers the positions, from 1, of the stale ones."""
     ttl = str(guard_ttl_seconds)
     keys: list[str] = []
     arguments: Arguments = [ttl]
