@@ -33,11 +33,12 @@ MAPPING: Final = MappingFacts(
     destination_seconds=None,
     iterator_age_seconds=1.0,
 )
-NODE: Final = NodeFacts("", "valkey", "8.1.0", "volatile-lru", 10 * 2**20, 100 * 2**20, 0)
+NODE: Final = NodeFacts("", "valkey", "8.1.0", "volatile-lru", 10 * 2**20, 100 * 2**20, 0, cluster=False)
 CACHE: Final = CacheFacts(
     host="cache.example.com",
     tls=True,
     aws=False,
+    cluster_client=False,
     failure=None,
     refused=False,
     rehearsal=Rehearsal(None),

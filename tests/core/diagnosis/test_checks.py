@@ -122,6 +122,10 @@ CASES = [
         "touch the key or its guard, nor run del",
         with_cache(rehearsal=Rehearsal("NOPERM", ("del",), keys_refused=True)),
     ),
+    Case("cluster-client", LOSES, "not a cluster client", with_node(cluster=True)),
+    Case("cluster-client", OK, "for a cluster", with_cache(cluster_client=True, nodes=DENIED)),
+    Case("cluster-client", CANNOT, "whether it is a cluster's", with_node(cluster=None)),
+    Case("cluster-client", CANNOT, "AccessDenied", with_cache(nodes=DENIED)),
     Case("guarded-write", LOSES, "OOM", with_cache(rehearsal=Rehearsal("kept failing (OOM)"))),
     Case("guarded-write", CANNOT, "AccessDenied", with_cache(rehearsal=DENIED)),
     Case("cache-clock", NOTES, "10.0 s behind that of the cache", with_cache(clock_ahead_seconds=10.0)),
@@ -166,6 +170,14 @@ def test_each_check_says_what_is_wrong_and_how_to_mend_it(case: Case) -> None:
     assert case.says in said.what
     assert said.mend.endswith(".") == (case.level is not OK)
     assert not said.what.endswith((".", "?"))  # the two are shown one after the other, with a full stop between
+
+
+def test_what_a_failed_write_advises_is_passed_on() -> None:
+    """Where the error knows; a look at the cache's health helps a cache that is not well."""
+    for hint, shown in (("Give another client.", "Give another client."), (None, "health and memory")):
+        facts = with_cache(rehearsal=Rehearsal("failed", hint=hint))
+        [said] = [each for each in found(Case("guarded-write", LOSES, "", facts)) if each.check == "guarded-write"]
+        assert shown in said.mend
 
 
 def test_each_check_is_tested_with_something_bad() -> None:

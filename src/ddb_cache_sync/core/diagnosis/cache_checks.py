@@ -45,6 +45,22 @@ def tls(cache: CacheFacts) -> Verdict:
     return note("off: items and passwords cross the network in plain text", "Turn it on, and write rediss://.")
 
 
+def cluster_client(cache: CacheFacts) -> Verdict:
+    """Whether the client is of the server's kind. A scratch key may be written all the same: its slot decides."""
+    if cache.cluster_client:
+        return fine("a client for a cluster")  # which does not even begin to talk to a server that is none
+    if isinstance(cache.nodes, Unknown):
+        return cannot_tell(cache.nodes)
+    if any(node.cluster for node in cache.nodes):
+        return loses_data(
+            "the cache is a cluster, and the client is not a cluster client",
+            "Connect with ?cluster=true in the URL, or give a redis.RedisCluster.",
+        )
+    if any(node.cluster is None for node in cache.nodes):
+        return cannot_tell(Unknown("the server does not tell whether it is a cluster's", "Ask who runs the cache."))
+    return fine("a client for one server, which the cache is")
+
+
 def guarded_write(cache: CacheFacts) -> Verdict:
     """Whether the applier can do all that it needs to, shown on a scratch key."""
     found = cache.rehearsal
@@ -60,7 +76,7 @@ def guarded_write(cache: CacheFacts) -> Verdict:
             f"{found.problem}: the user may not {', nor '.join(missing)}",
             "Add it to the user's access string: docs/how-to/permissions.md lists the smallest.",
         )
-    return loses_data(found.problem, "Look at the cache's health and memory: it has to take writes.")
+    return loses_data(found.problem, found.hint or "Look at the cache's health and memory: it has to take writes.")
 
 
 def cache_clock(cache: CacheFacts) -> Verdict:
@@ -158,6 +174,7 @@ def _megabytes(count: int) -> str:
 
 CACHE_CHECKS: Final[Mapping[str, CacheCheck]] = {
     "tls": tls,
+    "cluster-client": cluster_client,
     "guarded-write": guarded_write,
     "cache-clock": cache_clock,
 }

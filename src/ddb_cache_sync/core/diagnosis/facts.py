@@ -68,6 +68,8 @@ class NodeFacts(NamedTuple):
     """0: no limit. None: not told."""
     evicted: int | None
     """Keys evicted since the node started; None: not told."""
+    cluster: bool | None
+    """Whether it speaks the cluster protocol; None: not told."""
 
 
 class Rehearsal(NamedTuple):
@@ -79,6 +81,8 @@ class Rehearsal(NamedTuple):
     """The commands that the user may not run."""
     keys_refused: bool = False
     """Whether the user may not touch the key, or its guard."""
+    hint: str | None = None
+    """What to do about the problem, where the error that told it knows."""
 
 
 class CacheFacts(NamedTuple):
@@ -90,6 +94,8 @@ class CacheFacts(NamedTuple):
     """None: not known."""
     aws: bool
     """Whether the host is one of AWS's."""
+    cluster_client: bool
+    """Whether the client knows what a cluster is; otherwise it is one for a single server."""
     failure: str | None
     """The code of what kept us from talking to it, and where that was; None: nothing did."""
     refused: bool
