@@ -20,6 +20,8 @@ from tests.cluster.support import ask
 
 from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import cache_of
+from ddb_cache_sync.cache.examination import examine_cache
+from ddb_cache_sync.core.diagnosis.findings import Unknown
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.errors import CacheError, CacheUnavailable, ConfigurationError
 from ddb_cache_sync.local.servers import free_port, temporary_folder
@@ -142,6 +144,28 @@ def test_a_certificate_that_is_not_trusted_is_refused_at_once(
     assert time.monotonic() - began < 5  # ten seconds if it were tried again
     assert raised.value.hint is not None
     assert "ssl_ca_certs" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("unchecked", "switch"),
+    [
+        (None, ""),
+        ("certificate", "&ssl_check_hostname=false&ssl_cert_reqs=none"),
+        ("host name", "&ssl_check_hostname=false"),
+    ],
+)
+def test_the_doctor_sees_what_is_not_checked(
+    server_and_options: tuple[TlsServer, str], unchecked: str | None, switch: str
+) -> None:
+    """Who switched it off for a test is told before somebody else makes use of it; connecting says nothing."""
+    server, options = server_and_options
+    if options and unchecked and redis.__version__.startswith("5."):
+        pytest.skip("the cluster client of redis-py 5.3 checks all the same")
+    host = "127.0.0.1" if unchecked is None else "127.0.0.2"
+    ca = server.other_ca if unchecked == "certificate" else server.ca
+    with connect(server.url(host, ca, switch + options)) as client:
+        facts = examine_cache(client, Unknown("nothing is written", ""))
+    assert (facts.failure, facts.tls, facts.unchecked) == (None, True, unchecked)
 
 
 def test_a_server_without_tls_is_not_talked_to_in_plaintext(redis_url: str) -> None:

@@ -130,6 +130,7 @@ def _unreachable(code: str, *, refused: bool) -> CacheFacts:
     return CacheFacts(
         host=None,
         tls=None,
+        unchecked=None,
         aws=False,
         cluster_client=False,
         failure=code,

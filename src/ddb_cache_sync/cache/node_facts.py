@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any, cast
 
 import redis
@@ -18,7 +19,20 @@ def connection_facts(node: redis.Redis) -> dict[str, Any]:
     pool = node.connection_pool
     host = pool.connection_kwargs.get("host")
     tls = issubclass(pool.connection_class, redis.SSLConnection)
-    return {"host": host, "tls": tls, "aws": bool(AWS_HOST.search(str(host or "").lower()))}
+    return {
+        "host": host,
+        "tls": tls,
+        "unchecked": _unchecked(pool) if tls else None,
+        "aws": bool(AWS_HOST.search(str(host or "").lower())),
+    }
+
+
+def _unchecked(pool: redis.ConnectionPool) -> str | None:
+    """What its connections do not check, as one that is never connected tells: it knows redis-py's defaults."""
+    connection: Any = pool.connection_class(**pool.connection_kwargs)
+    if connection.cert_reqs == ssl.CERT_NONE:
+        return "certificate"
+    return None if connection.check_hostname else "host name"
 
 
 def node_facts(name: str, node: redis.Redis) -> NodeFacts:

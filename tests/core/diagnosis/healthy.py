@@ -37,6 +37,7 @@ NODE: Final = NodeFacts("", "valkey", "8.1.0", "volatile-lru", 10 * 2**20, 100 *
 CACHE: Final = CacheFacts(
     host="cache.example.com",
     tls=True,
+    unchecked=None,
     aws=False,
     cluster_client=False,
     failure=None,

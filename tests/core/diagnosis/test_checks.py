@@ -113,6 +113,8 @@ CASES = [
     Case("cache", LOSES, "from here (TimeoutError)", with_cache(failure="TimeoutError")),
     Case("tls", WARNS, "AWS's network", with_cache(tls=False, aws=True)),
     Case("tls", NOTES, "plain text", with_cache(tls=False)),
+    Case("tls", WARNS, "certificate is not checked", with_cache(unchecked="certificate", host="localhost")),
+    Case("tls", WARNS, "host name is not checked", with_cache(unchecked="host name")),
     Case("tls", OK, "this machine", with_cache(tls=False, host="127.0.0.1")),
     Case("tls", OK, "this machine", with_cache(tls=False, host=None)),
     Case("guarded-write", LOSES, "run set, del", with_cache(rehearsal=Rehearsal("NOPERM", ("set", "del")))),

@@ -35,9 +35,19 @@ def reachable(cache: CacheFacts) -> Verdict:
 
 
 def tls(cache: CacheFacts) -> Verdict:
-    """Whether what goes over the network is encrypted."""
+    """Whether what goes over the network is encrypted, and for nobody but the cache."""
     if cache.tls is None:
         return cannot_tell(Unknown("the connection is not known", "Let the cache be reached first."))
+    if cache.unchecked == "certificate":
+        return warning(
+            "on, but the server's certificate is not checked: whoever is on the way can read and change everything",
+            "Set ssl_cert_reqs to required, as it is by default; ssl_ca_certs names an authority of your own.",
+        )
+    if cache.unchecked == "host name":
+        return warning(
+            "on, but the host name is not checked: any certificate of a trusted authority passes for the server's",
+            "Set ssl_check_hostname to true, as it is by default, and use a name that is in the certificate.",
+        )
     if cache.tls or cache.host in (None, "localhost", "::1") or str(cache.host).startswith("127."):
         return fine("on" if cache.tls else "off, on this machine")
     if cache.aws:

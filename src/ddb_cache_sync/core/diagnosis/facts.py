@@ -1,7 +1,7 @@
 """Facts about a pipeline, as the services tell them. Whoever gathers them is in `table` and in `cache`."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ddb_cache_sync.core.diagnosis.findings import Known
 
@@ -92,6 +92,9 @@ class CacheFacts(NamedTuple):
     """None: a socket of this machine, or not known."""
     tls: bool | None
     """None: not known."""
+    unchecked: Literal["certificate", "host name"] | None
+    """What TLS does not check of the server: its certificate, and so the name in it, or the name alone. None: nothing
+    that it could."""
     aws: bool
     """Whether the host is one of AWS's."""
     cluster_client: bool
