@@ -11,6 +11,7 @@ from ddb_cache_sync.core.diagnosis.facts import (
     TableFacts,
     VersionFacts,
 )
+from ddb_cache_sync.core.speedups import Use
 
 ARN: Final = "arn:aws:dynamodb:eu-west-1:111122223333:table/users/stream/2025-04-23T13:37:16.991"
 
@@ -46,7 +47,7 @@ CACHE: Final = CacheFacts(
     nodes=(NODE,),
     clock_ahead_seconds=-0.1,
 )
-VERSIONS: Final = VersionFacts("3.13.1", "0.1.0", "8.1.0", "3.3.0", "1.44.5")
+VERSIONS: Final = VersionFacts("3.13.1", "0.1.0", "8.1.0", "3.3.0", "1.44.5", Use.USED)
 FACTS: Final = Facts("users", TABLE, (MAPPING,), CACHE, VERSIONS, "in eu-west-1")
 
 

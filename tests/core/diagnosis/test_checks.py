@@ -18,6 +18,7 @@ from ddb_cache_sync.core.diagnosis import CHECKS, Facts, Finding, Level, finding
 from ddb_cache_sync.core.diagnosis.facts import Rehearsal
 from ddb_cache_sync.core.diagnosis.findings import Unknown, span
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.speedups import Use
 
 LOSES, WARNS, NOTES, CANNOT = Level.LOSES_DATA, Level.WARNING, Level.NOTE, Level.CANNOT_TELL
 OK = Level.OK
@@ -149,6 +150,8 @@ CASES = [
     Case("redis-py", WARNS, "5.0.1", with_versions(redis="5.0.1")),
     Case("redis-py", WARNS, "9.0.0", with_versions(redis="9.0.0")),
     Case("hiredis", NOTES, "takes longer", with_versions(hiredis="")),
+    Case("speedups", OK, "is not installed", with_versions(compiled=Use.NOT_INSTALLED)),
+    Case("speedups", NOTES, "installed and not used", with_versions(compiled=Use.UNFIT)),
     Case("botocore", WARNS, "not installed", with_versions(botocore="")),
 ]
 

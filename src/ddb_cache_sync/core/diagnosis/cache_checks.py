@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from ddb_cache_sync.core.diagnosis.facts import CacheFacts, NodeFacts, VersionFacts
 from ddb_cache_sync.core.diagnosis.findings import Unknown, Verdict, cannot_tell, fine, loses_data, note, warning
 from ddb_cache_sync.core.diagnosis.table_checks import clock
+from ddb_cache_sync.core.speedups import Use
 
 CacheCheck: TypeAlias = Callable[[CacheFacts], Verdict]
 NodeCheck: TypeAlias = Callable[[NodeFacts], Verdict]
@@ -174,6 +175,16 @@ def botocore(here: VersionFacts) -> Verdict:
     return fine(f"botocore {here.botocore}")
 
 
+def speedups(here: VersionFacts) -> Verdict:
+    """Whether the compiled part is used. Without it all is the same but the time that it takes, so that is no fault."""
+    if here.compiled is Use.UNFIT:
+        return note(
+            "ddb-cache-sync-speedups is installed and not used: it is made for another machine, Python or version",
+            "Install the one made for these, or none.",
+        )
+    return fine(f"ddb-cache-sync-speedups is {here.compiled}")
+
+
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in _NUMBERS.findall(text)[:2])
 
@@ -201,5 +212,6 @@ VERSION_CHECKS: Final[Mapping[str, Callable[[VersionFacts], Verdict]]] = {
     "redis-py": redis_py,
     "hiredis": hiredis,
     "botocore": botocore,
+    "speedups": speedups,
 }
 """By name, for this machine."""

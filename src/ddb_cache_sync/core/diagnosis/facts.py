@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from ddb_cache_sync.core.diagnosis.findings import Known
+from ddb_cache_sync.core.speedups import Use
 
 
 class TableFacts(NamedTuple):
@@ -118,3 +119,5 @@ class VersionFacts(NamedTuple):
     redis: str
     hiredis: str
     botocore: str
+    compiled: Use
+    """Whether the compiled part is used, in this process."""
