@@ -21,6 +21,7 @@ from tests.cluster.support import ask
 from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.cache.examination import examine_cache
+from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.diagnosis.findings import Unknown
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.errors import CacheError, CacheUnavailable, ConfigurationError
@@ -169,21 +170,27 @@ def test_the_doctor_sees_what_is_not_checked(
 
 
 def test_a_server_without_tls_is_not_talked_to_in_plaintext(redis_url: str) -> None:
-    """And nothing hangs."""
+    """And nothing hangs; the hint thinks of it."""
     began = time.monotonic()
-    with connect(redis_url.replace("redis:", "rediss:")) as client, pytest.raises(CacheUnavailable):
+    with (
+        connect(redis_url.replace("redis:", "rediss:")) as client,
+        pytest.raises(CacheUnavailable, match=r"TLS \(rediss://\)"),
+    ):
         cache_of(client, 60).apply(writes(3), began + 0.5)
     assert time.monotonic() - began < 4
 
 
 def test_a_client_without_tls_gets_nowhere_on_a_server_with_it(server_and_options: tuple[TlsServer, str]) -> None:
-    """And nothing hangs."""
+    """And nothing hangs; the hint thinks of it."""
     server, options = server_and_options
     began = time.monotonic()
     url = server.url(options=options).replace("rediss:", "redis:").replace(f"ssl_ca_certs={server.ca}&", "")
     url = url.replace(f"?ssl_ca_certs={server.ca}", "")
-    with connect(url) as client, pytest.raises(CacheUnavailable):
-        cache_of(client, 60).apply(writes(3), began + 0.5)
+    with connect(url) as client:
+        with pytest.raises(CacheUnavailable, match=r"TLS \(rediss://\)"):
+            cache_of(client, 60).apply(writes(3), began + 0.5)
+        with pytest.raises(CacheUnavailable, match=r"TLS \(rediss://\)"):
+            list(inspectable_cache_of(client).keys_beginning("users:"))
     assert time.monotonic() - began < 4
 
 

@@ -177,6 +177,12 @@ def test_each_check_says_what_is_wrong_and_how_to_mend_it(case: Case) -> None:
     assert not said.what.endswith((".", "?"))  # the two are shown one after the other, with a full stop between
 
 
+def test_tls_is_thought_of_where_the_cache_can_not_be_reached() -> None:
+    """On the wrong side it looks like any other broken connection."""
+    said = findings(with_cache(failure="ConnectionResetError"), PLAIN, DEFAULT_GUARD_TTL_SECONDS)[0]
+    assert (said.check, "rediss://" in said.mend) == ("cache", True)
+
+
 def test_what_a_failed_write_advises_is_passed_on() -> None:
     """Where the error knows; a look at the cache's health helps a cache that is not well."""
     for hint, shown in (("Give another client.", "Give another client."), (None, "health and memory")):

@@ -31,7 +31,8 @@ def reachable(cache: CacheFacts) -> Verdict:
         )
     return loses_data(
         f"can't be reached from here ({cache.failure})",
-        "Check its URL, its security group and its health; run this where the function runs, in its VPC.",
+        "Check its URL, its security group, its health and whether it expects TLS (rediss://); run this where the "
+        "function runs, in its VPC.",
     )
 
 
