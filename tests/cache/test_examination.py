@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import redis
+from redis.crc import key_slot
 from tests.cache.debian import needs_redis_server, redis_server
 from tests.cache.support import (
     APPLY_PERMISSIONS,
@@ -14,14 +15,18 @@ from tests.cache.support import (
     LOOKUP_PERMISSIONS,
     as_applier,
     limit,
+    writes,
 )
 from tests.cluster.support import ask
 
 from ddb_cache_sync import Expiry, HashEncoding, KeyTemplate, LookupKey, Projection, connect
+from ddb_cache_sync.cache.applier import cache_of
 from ddb_cache_sync.cache.examination import examine_cache
+from ddb_cache_sync.core.diagnosis.cache_checks import CACHE_CHECKS
 from ddb_cache_sync.core.diagnosis.facts import CacheFacts, NodeFacts, Rehearsal
-from ddb_cache_sync.core.diagnosis.findings import Unknown
+from ddb_cache_sync.core.diagnosis.findings import Level, Unknown
 from ddb_cache_sync.core.diagnosis.scratch import Scratch, scratch_writes
+from ddb_cache_sync.errors import CacheError
 from ddb_cache_sync.local.embedded import EmbeddedCluster, embedded_valkey
 from ddb_cache_sync.local.servers import free_port
 
@@ -37,15 +42,15 @@ USES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 ASKING = ("+info", "+time")
 
 
-def scratch(**options: Any) -> Scratch:
+def scratch_named(mark: str, **options: Any) -> Scratch:
     """What is written for a table with the key `id`."""
-    return scratch_writes(Projection(KeyTemplate("users:{id}"), **options), "users", {"id": "S"}, "123", 2e9)
+    return scratch_writes(Projection(KeyTemplate("users:{id}"), **options), "users", {"id": "S"}, mark, 2e9)
 
 
 def examined(url: str, **options: Any) -> CacheFacts:
     """What is learned of the cache at this URL."""
     with connect(url) as client:
-        return examine_cache(client, scratch(**options))
+        return examine_cache(client, scratch_named("123", **options))
 
 
 def node_of(facts: CacheFacts) -> NodeFacts:
@@ -69,6 +74,7 @@ def test_a_cache_that_is_as_it_should_be(redis_client: redis.Redis, redis_url: s
     assert (facts.failure, facts.rehearsal, facts.tls) == (None, Rehearsal(None), False)
     node = node_of(facts)
     assert (node.server in {"valkey", "redis"}, node.policy, node.evicted) == (True, "noeviction", 0)
+    assert (node.cluster, facts.cluster_client) == (False, False)
     assert node.used_bytes
     assert node.limit_bytes == 0
     assert isinstance(facts.clock_ahead_seconds, float)
@@ -186,6 +192,44 @@ def test_each_primary_of_a_cluster_is_looked_at(cluster: EmbeddedCluster, cluste
     assert not isinstance(facts.nodes, Unknown)
     assert len({node.name for node in facts.nodes}) == 3
     assert cluster_client.keys(target_nodes=redis.RedisCluster.PRIMARIES) == []
+
+
+@pytest.mark.xdist_group("cluster")
+@pytest.mark.parametrize("node", [0, 1], ids=["the node that is asked", "another node"])
+def test_a_client_for_one_server_does_not_fit_a_cluster(
+    cluster: EmbeddedCluster, cluster_client: redis.RedisCluster, node: int
+) -> None:
+    """Whichever node owns the scratch key's slot; the advice is that of the applier."""
+    served = range(node * 5461, node * 5461 + 5400)
+    written = next(each for each in map(scratch_named, map(str, range(100))) if key_slot(each.key.encode()) in served)
+    with connect(cluster.url) as client:
+        facts = examine_cache(client, written)
+        with pytest.raises(CacheError) as raised:
+            cache_of(client, 60).apply(writes(20))
+    assert isinstance(facts.rehearsal, Rehearsal)
+    assert facts.rehearsal.problem == (None if node == 0 else raised.value.what)
+    assert facts.rehearsal.hint == (None if node == 0 else raised.value.hint)
+    verdict = CACHE_CHECKS["cluster-client"](facts)
+    assert verdict == (Level.LOSES_DATA, raised.value.what, raised.value.hint)
+    assert cluster_client.keys(target_nodes=redis.RedisCluster.PRIMARIES) == []
+
+
+@pytest.mark.xdist_group("cluster")
+def test_a_cluster_client_fits_without_leave_to_ask(
+    cluster: EmbeddedCluster, cluster_client: redis.RedisCluster
+) -> None:
+    """As on ElastiCache Serverless, where INFO tells less."""
+    clients = [redis.Redis.from_url(node.url) for node in cluster.primaries]
+    try:
+        for client in clients:
+            limit(client, [*APPLY_PERMISSIONS, *CLUSTER_PERMISSIONS])
+        facts = examined(f"{as_applier(cluster.url)}?cluster=true")
+    finally:
+        for client in clients:
+            ask(client, "ACL", "DELUSER", "applier")
+            client.close()
+    assert isinstance(facts.nodes, Unknown)
+    assert CACHE_CHECKS["cluster-client"](facts).level is Level.OK
 
 
 @pytest.mark.xdist_group("cluster")

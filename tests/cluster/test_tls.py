@@ -20,6 +20,9 @@ from tests.cluster.support import ask
 
 from ddb_cache_sync import connect
 from ddb_cache_sync.cache.applier import cache_of
+from ddb_cache_sync.cache.examination import examine_cache
+from ddb_cache_sync.cache.inspecting import inspectable_cache_of
+from ddb_cache_sync.core.diagnosis.findings import Unknown
 from ddb_cache_sync.core.outcomes import Outcome
 from ddb_cache_sync.errors import CacheError, CacheUnavailable, ConfigurationError
 from ddb_cache_sync.local.servers import free_port, temporary_folder
@@ -144,22 +147,50 @@ def test_a_certificate_that_is_not_trusted_is_refused_at_once(
     assert "ssl_ca_certs" in raised.value.hint
 
 
+@pytest.mark.parametrize(
+    ("unchecked", "switch"),
+    [
+        (None, ""),
+        ("certificate", "&ssl_check_hostname=false&ssl_cert_reqs=none"),
+        ("host name", "&ssl_check_hostname=false"),
+    ],
+)
+def test_the_doctor_sees_what_is_not_checked(
+    server_and_options: tuple[TlsServer, str], unchecked: str | None, switch: str
+) -> None:
+    """Who switched it off for a test is told before somebody else makes use of it; connecting says nothing."""
+    server, options = server_and_options
+    if options and unchecked and redis.__version__.startswith("5."):
+        pytest.skip("the cluster client of redis-py 5.3 checks all the same")
+    host = "127.0.0.1" if unchecked is None else "127.0.0.2"
+    ca = server.other_ca if unchecked == "certificate" else server.ca
+    with connect(server.url(host, ca, switch + options)) as client:
+        facts = examine_cache(client, Unknown("nothing is written", ""))
+    assert (facts.failure, facts.tls, facts.unchecked) == (None, True, unchecked)
+
+
 def test_a_server_without_tls_is_not_talked_to_in_plaintext(redis_url: str) -> None:
-    """And nothing hangs."""
+    """And nothing hangs; the hint thinks of it."""
     began = time.monotonic()
-    with connect(redis_url.replace("redis:", "rediss:")) as client, pytest.raises(CacheUnavailable):
+    with (
+        connect(redis_url.replace("redis:", "rediss:")) as client,
+        pytest.raises(CacheUnavailable, match=r"TLS \(rediss://\)"),
+    ):
         cache_of(client, 60).apply(writes(3), began + 0.5)
     assert time.monotonic() - began < 4
 
 
 def test_a_client_without_tls_gets_nowhere_on_a_server_with_it(server_and_options: tuple[TlsServer, str]) -> None:
-    """And nothing hangs."""
+    """And nothing hangs; the hint thinks of it."""
     server, options = server_and_options
     began = time.monotonic()
     url = server.url(options=options).replace("rediss:", "redis:").replace(f"ssl_ca_certs={server.ca}&", "")
     url = url.replace(f"?ssl_ca_certs={server.ca}", "")
-    with connect(url) as client, pytest.raises(CacheUnavailable):
-        cache_of(client, 60).apply(writes(3), began + 0.5)
+    with connect(url) as client:
+        with pytest.raises(CacheUnavailable, match=r"TLS \(rediss://\)"):
+            cache_of(client, 60).apply(writes(3), began + 0.5)
+        with pytest.raises(CacheUnavailable, match=r"TLS \(rediss://\)"):
+            list(inspectable_cache_of(client).keys_beginning("users:"))
     assert time.monotonic() - began < 4
 
 

@@ -11,7 +11,7 @@ import redis
 from ddb_cache_sync.cache.backoff import Backoff
 from ddb_cache_sync.cache.bounded import waiting_until
 from ddb_cache_sync.cache.contract import Cache, WriteResult
-from ddb_cache_sync.cache.replies import code_of
+from ddb_cache_sync.cache.replies import UNREACHABLE_HINT, code_of
 from ddb_cache_sync.cache.rounds import Call, Round, ScriptCalls
 from ddb_cache_sync.cache.scripts import APPLY, FILL, LOOKUPS, apply_command, fill_command, lookup_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Topology, failure, topology_of
@@ -97,7 +97,7 @@ class RedisCache:
                     purpose = latest.again[0].how.purpose
                     raise CacheUnavailable(
                         f"the cache can't be reached or kept failing until the deadline ({failed})",
-                        hint=f"Check its address and its health; {purpose.when_unavailable}.",
+                        hint=f"{UNREACHABLE_HINT}; {purpose.when_unavailable}.",
                     )
             if latest.topology_changed:
                 self._refresh(told)

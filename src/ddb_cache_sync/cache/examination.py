@@ -11,22 +11,24 @@ import time
 from secrets import randbelow
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import redis
 from redis.exceptions import NoPermissionError
 
 from ddb_cache_sync.cache.applier import RedisCache
-from ddb_cache_sync.cache.connect import AWS_HOST
+from ddb_cache_sync.cache.node_facts import connection_facts, node_facts
 from ddb_cache_sync.cache.replies import Fault, code_of, fault_of
 from ddb_cache_sync.cache.scripts import APPLY
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Cluster, failure, topology_of
-from ddb_cache_sync.core.diagnosis.facts import CacheFacts, NodeFacts, Rehearsal
+from ddb_cache_sync.core.diagnosis.facts import CacheFacts, Rehearsal
 from ddb_cache_sync.core.diagnosis.findings import Known, Unknown
 from ddb_cache_sync.errors import CacheError, CacheSyncError, CacheUnavailable, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import redis
+
     from ddb_cache_sync.cache.topology import Topology
+    from ddb_cache_sync.core.diagnosis.facts import NodeFacts
     from ddb_cache_sync.core.diagnosis.scratch import Scratch
 
 _SECONDS: Final = 5.0
@@ -83,7 +85,7 @@ def examine_cache(
         node = topology.node_of("k" if isinstance(scratch, Unknown) else scratch.key)
         if node is None:
             return _unreachable(failure("CLUSTERDOWN", topology), refused=False)
-        facts = _connection_facts(node)
+        facts = connection_facts(node)
         _greet(node)
     except CacheSyncError as error:  # of a credential provider
         return _unreachable(error.what, refused=isinstance(error, ConfigurationError))
@@ -92,6 +94,7 @@ def examine_cache(
         return _unreachable(code_of(error) if refused else failure(code_of(error), topology), refused=refused)
     return CacheFacts(
         **facts,
+        cluster_client=isinstance(topology, Cluster),
         failure=None,
         refused=False,
         rehearsal=scratch if isinstance(scratch, Unknown) else rehearse(topology, scratch),
@@ -112,11 +115,11 @@ def rehearse(topology: Topology, scratch: Scratch) -> Rehearsal:
                 raise result
             if result is not outcome and problem is None:
                 problem = f"a write that should be {outcome} was {result}"
-    except CacheUnavailable as error:
+    except CacheUnavailable as error:  # its hint speaks of a batch
         return Rehearsal(error.what)
     except CacheSyncError as error:
         refused, keys_refused = _refused(topology, scratch)
-        return Rehearsal(error.what, refused, keys_refused)
+        return Rehearsal(error.what, refused, keys_refused, error.hint)
     finally:
         _clean_up(topology, scratch)
     return Rehearsal(problem)
@@ -124,14 +127,18 @@ def rehearse(topology: Topology, scratch: Scratch) -> Rehearsal:
 
 def _unreachable(code: str, *, refused: bool) -> CacheFacts:
     unknown = Unknown("the cache can't be talked to", "Let it be reached first.")
-    return CacheFacts(None, None, False, code, refused, unknown, unknown, unknown)  # noqa: FBT003 - a field, by place
-
-
-def _connection_facts(node: redis.Redis) -> dict[str, Any]:
-    pool = node.connection_pool
-    host = pool.connection_kwargs.get("host")
-    tls = issubclass(pool.connection_class, redis.SSLConnection)
-    return {"host": host, "tls": tls, "aws": bool(AWS_HOST.search(str(host or "").lower()))}
+    return CacheFacts(
+        host=None,
+        tls=None,
+        unchecked=None,
+        aws=False,
+        cluster_client=False,
+        failure=code,
+        refused=refused,
+        rehearsal=unknown,
+        nodes=unknown,
+        clock_ahead_seconds=unknown,
+    )
 
 
 def _greet(node: redis.Redis) -> None:
@@ -187,9 +194,9 @@ def _nodes(
     """What each primary says of itself."""
     try:
         if not isinstance(topology, Cluster):
-            return (_node_facts("", node),)
+            return (node_facts("", node),)
         cluster = cast("redis.RedisCluster", client)
-        return tuple(_node_facts(name, each) for name, each in _primaries(cluster))
+        return tuple(node_facts(name, each) for name, each in _primaries(cluster))
     except CLIENT_ERRORS as error:
         return _untold("INFO", error)
 
@@ -197,25 +204,6 @@ def _nodes(
 def _primaries(cluster: redis.RedisCluster) -> Iterator[tuple[str, redis.Redis]]:
     for each in cluster.get_primaries():  # type: ignore[no-untyped-call]
         yield str(each.name), cluster.get_redis_connection(each)
-
-
-def _node_facts(name: str, node: redis.Redis) -> NodeFacts:
-    info: Mapping[str, Any] = cast("Mapping[str, Any]", node.info())
-    valkey = "valkey_version" in info
-
-    def count(field: str) -> int | None:
-        found = info.get(field)
-        return found if isinstance(found, int) else None
-
-    return NodeFacts(
-        name=name,
-        server="valkey" if valkey else "redis",
-        version=str(info.get("valkey_version" if valkey else "redis_version", "")),
-        policy=info.get("maxmemory_policy"),
-        used_bytes=count("used_memory"),
-        limit_bytes=count("maxmemory"),
-        evicted=count("evicted_keys"),
-    )
 
 
 def _clock_ahead(node: redis.Redis, clock: Callable[[], float]) -> Known[float]:

@@ -12,7 +12,7 @@ from redis.crc import key_slot
 
 from ddb_cache_sync.cache.contract import InspectableCache
 from ddb_cache_sync.cache.filling import FillableRedisCache
-from ddb_cache_sync.cache.replies import READING, Fault, code_of, fault_of, refusal
+from ddb_cache_sync.cache.replies import READING, UNREACHABLE_HINT, Fault, code_of, fault_of, refusal
 from ddb_cache_sync.cache.rounds import Call, ScriptCalls
 from ddb_cache_sync.cache.scripts import DROP, REPAIR, drop_command, repair_command
 from ddb_cache_sync.cache.topology import CLIENT_ERRORS, Cluster, Topology, address_of, failure, topology_of
@@ -134,7 +134,7 @@ def _reading(topology: Topology) -> Iterator[None]:
             raise refusal(code_of(error), READING) from None
         raise CacheUnavailable(
             f"the cache can't be read ({failure(code_of(error), topology)})",
-            hint="Check its address and its health, and try again.",
+            hint=f"{UNREACHABLE_HINT}, and try again.",
         ) from None
 
 

@@ -60,6 +60,10 @@ _PERMISSIONS_HINT: Final = (
     "Check the user's password and permissions: docs/how-to/permissions.md lists the smallest set."
 )
 
+UNREACHABLE_HINT: Final = "Check its address, its health and whether it expects TLS (rediss://)"
+"""What to look at where the cache can't be reached; the sentence goes on. TLS on one side alone looks like a connection
+that is cut or silent."""
+
 # redis-py cuts the code off the text of the errors that it has a class for.
 _CODE_OF_CLASS: Final = {
     "NoScriptError": "NOSCRIPT",

@@ -6,6 +6,7 @@ gives None for any other, malformed ones among them; Python then does all of it 
 
 import warnings
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeAlias
@@ -15,25 +16,39 @@ _INTERFACE: Final = 1
 """What is compiled for another one is not used."""
 
 
-def _installed() -> Any:
+class Use(StrEnum):
+    """Whether the compiled part is used."""
+
+    USED = "used"
+    NOT_INSTALLED = "not installed"
+    UNFIT = "installed but not used"
+    """Made for another machine, Python or version of the library."""
+
+
+def _installed() -> tuple[Any, Use]:
     """The compiled module; None: it is not there, or made for something else, of which it warns."""
     try:
         found = import_module(_MODULE)
     except ImportError as error:
-        if not (isinstance(error, ModuleNotFoundError) and error.name == _MODULE):
-            _warn("for another kind of machine or Python: install the wheel of this one")
-        return None
+        if isinstance(error, ModuleNotFoundError) and error.name == _MODULE:
+            return None, Use.NOT_INSTALLED
+        _warn("for another kind of machine or Python: install the wheel of this one")
+        return None, Use.UNFIT
     if getattr(found, "INTERFACE", None) != _INTERFACE:
         _warn("for another version: install the one of this ddb-cache-sync")
-        return None
-    return found
+        return None, Use.UNFIT
+    return found, Use.USED
 
 
 def _warn(made: str) -> None:
     warnings.warn(f"ddb-cache-sync-speedups is not used, being made {made}", RuntimeWarning, stacklevel=2)
 
 
-_compiled: Final = _installed()
+_found: Final = _installed()
+_compiled: Final = _found[0]
+
+USE: Final = _found[1]
+"""Whether it is used here."""
 
 item_json: Final[Callable[[Mapping[str, Any]], bytes | None] | None] = _compiled.item_json if _compiled else None
 """Gives the JSON of an item in DynamoDB JSON; None: Python has to do it. None in its place: it is not installed."""

@@ -18,6 +18,7 @@ from ddb_cache_sync.core.diagnosis.findings import Known, Unknown
 from ddb_cache_sync.core.diagnosis.scratch import Scratch, scratch_writes, together
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
 from ddb_cache_sync.core.projection import Router
+from ddb_cache_sync.core.speedups import USE
 from ddb_cache_sync.errors import CacheSyncError
 from ddb_cache_sync.table.clients import place_of
 from ddb_cache_sync.table.examination import AwsClients, examine_mappings, examine_table
@@ -83,7 +84,12 @@ def _scratch(table: str, described: Known[TableFacts | None], router: Router, no
 
 def _versions() -> VersionFacts:
     return VersionFacts(
-        platform.python_version(), *(_installed(name) for name in ("ddb-cache-sync", "redis", "hiredis", "botocore"))
+        python=platform.python_version(),
+        library=_installed("ddb-cache-sync"),
+        redis=_installed("redis"),
+        hiredis=_installed("hiredis"),
+        botocore=_installed("botocore"),
+        compiled=USE,
     )
 
 

@@ -11,6 +11,7 @@ from ddb_cache_sync.core.diagnosis.facts import (
     TableFacts,
     VersionFacts,
 )
+from ddb_cache_sync.core.speedups import Use
 
 ARN: Final = "arn:aws:dynamodb:eu-west-1:111122223333:table/users/stream/2025-04-23T13:37:16.991"
 
@@ -33,18 +34,20 @@ MAPPING: Final = MappingFacts(
     destination_seconds=None,
     iterator_age_seconds=1.0,
 )
-NODE: Final = NodeFacts("", "valkey", "8.1.0", "volatile-lru", 10 * 2**20, 100 * 2**20, 0)
+NODE: Final = NodeFacts("", "valkey", "8.1.0", "volatile-lru", 10 * 2**20, 100 * 2**20, 0, cluster=False)
 CACHE: Final = CacheFacts(
     host="cache.example.com",
     tls=True,
+    unchecked=None,
     aws=False,
+    cluster_client=False,
     failure=None,
     refused=False,
     rehearsal=Rehearsal(None),
     nodes=(NODE,),
     clock_ahead_seconds=-0.1,
 )
-VERSIONS: Final = VersionFacts("3.13.1", "0.1.0", "8.1.0", "3.3.0", "1.44.5")
+VERSIONS: Final = VersionFacts("3.13.1", "0.1.0", "8.1.0", "3.3.0", "1.44.5", Use.USED)
 FACTS: Final = Facts("users", TABLE, (MAPPING,), CACHE, VERSIONS, "in eu-west-1")
 
 

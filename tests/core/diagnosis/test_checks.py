@@ -18,6 +18,7 @@ from ddb_cache_sync.core.diagnosis import CHECKS, Facts, Finding, Level, finding
 from ddb_cache_sync.core.diagnosis.facts import Rehearsal
 from ddb_cache_sync.core.diagnosis.findings import Unknown, span
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.speedups import Use
 
 LOSES, WARNS, NOTES, CANNOT = Level.LOSES_DATA, Level.WARNING, Level.NOTE, Level.CANNOT_TELL
 OK = Level.OK
@@ -113,6 +114,8 @@ CASES = [
     Case("cache", LOSES, "from here (TimeoutError)", with_cache(failure="TimeoutError")),
     Case("tls", WARNS, "AWS's network", with_cache(tls=False, aws=True)),
     Case("tls", NOTES, "plain text", with_cache(tls=False)),
+    Case("tls", WARNS, "certificate is not checked", with_cache(unchecked="certificate", host="localhost")),
+    Case("tls", WARNS, "host name is not checked", with_cache(unchecked="host name")),
     Case("tls", OK, "this machine", with_cache(tls=False, host="127.0.0.1")),
     Case("tls", OK, "this machine", with_cache(tls=False, host=None)),
     Case("guarded-write", LOSES, "run set, del", with_cache(rehearsal=Rehearsal("NOPERM", ("set", "del")))),
@@ -122,6 +125,10 @@ CASES = [
         "touch the key or its guard, nor run del",
         with_cache(rehearsal=Rehearsal("NOPERM", ("del",), keys_refused=True)),
     ),
+    Case("cluster-client", LOSES, "not a cluster client", with_node(cluster=True)),
+    Case("cluster-client", OK, "for a cluster", with_cache(cluster_client=True, nodes=DENIED)),
+    Case("cluster-client", CANNOT, "whether it is a cluster's", with_node(cluster=None)),
+    Case("cluster-client", CANNOT, "AccessDenied", with_cache(nodes=DENIED)),
     Case("guarded-write", LOSES, "OOM", with_cache(rehearsal=Rehearsal("kept failing (OOM)"))),
     Case("guarded-write", CANNOT, "AccessDenied", with_cache(rehearsal=DENIED)),
     Case("cache-clock", NOTES, "10.0 s behind that of the cache", with_cache(clock_ahead_seconds=10.0)),
@@ -143,6 +150,8 @@ CASES = [
     Case("redis-py", WARNS, "5.0.1", with_versions(redis="5.0.1")),
     Case("redis-py", WARNS, "9.0.0", with_versions(redis="9.0.0")),
     Case("hiredis", NOTES, "takes longer", with_versions(hiredis="")),
+    Case("speedups", OK, "is not installed", with_versions(compiled=Use.NOT_INSTALLED)),
+    Case("speedups", NOTES, "installed and not used", with_versions(compiled=Use.UNFIT)),
     Case("botocore", WARNS, "not installed", with_versions(botocore="")),
 ]
 
@@ -166,6 +175,20 @@ def test_each_check_says_what_is_wrong_and_how_to_mend_it(case: Case) -> None:
     assert case.says in said.what
     assert said.mend.endswith(".") == (case.level is not OK)
     assert not said.what.endswith((".", "?"))  # the two are shown one after the other, with a full stop between
+
+
+def test_tls_is_thought_of_where_the_cache_can_not_be_reached() -> None:
+    """On the wrong side it looks like any other broken connection."""
+    said = findings(with_cache(failure="ConnectionResetError"), PLAIN, DEFAULT_GUARD_TTL_SECONDS)[0]
+    assert (said.check, "rediss://" in said.mend) == ("cache", True)
+
+
+def test_what_a_failed_write_advises_is_passed_on() -> None:
+    """Where the error knows; a look at the cache's health helps a cache that is not well."""
+    for hint, shown in (("Give another client.", "Give another client."), (None, "health and memory")):
+        facts = with_cache(rehearsal=Rehearsal("failed", hint=hint))
+        [said] = [each for each in found(Case("guarded-write", LOSES, "", facts)) if each.check == "guarded-write"]
+        assert shown in said.mend
 
 
 def test_each_check_is_tested_with_something_bad() -> None:

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from ddb_cache_sync.core.diagnosis.facts import CacheFacts, NodeFacts, VersionFacts
 from ddb_cache_sync.core.diagnosis.findings import Unknown, Verdict, cannot_tell, fine, loses_data, note, warning
 from ddb_cache_sync.core.diagnosis.table_checks import clock
+from ddb_cache_sync.core.speedups import Use
 
 CacheCheck: TypeAlias = Callable[[CacheFacts], Verdict]
 NodeCheck: TypeAlias = Callable[[NodeFacts], Verdict]
@@ -30,19 +31,46 @@ def reachable(cache: CacheFacts) -> Verdict:
         )
     return loses_data(
         f"can't be reached from here ({cache.failure})",
-        "Check its URL, its security group and its health; run this where the function runs, in its VPC.",
+        "Check its URL, its security group, its health and whether it expects TLS (rediss://); run this where the "
+        "function runs, in its VPC.",
     )
 
 
 def tls(cache: CacheFacts) -> Verdict:
-    """Whether what goes over the network is encrypted."""
+    """Whether what goes over the network is encrypted, and for nobody but the cache."""
     if cache.tls is None:
         return cannot_tell(Unknown("the connection is not known", "Let the cache be reached first."))
+    if cache.unchecked == "certificate":
+        return warning(
+            "on, but the server's certificate is not checked: whoever is on the way can read and change everything",
+            "Set ssl_cert_reqs to required, as it is by default; ssl_ca_certs names an authority of your own.",
+        )
+    if cache.unchecked == "host name":
+        return warning(
+            "on, but the host name is not checked: any certificate of a trusted authority passes for the server's",
+            "Set ssl_check_hostname to true, as it is by default, and use a name that is in the certificate.",
+        )
     if cache.tls or cache.host in (None, "localhost", "::1") or str(cache.host).startswith("127."):
         return fine("on" if cache.tls else "off, on this machine")
     if cache.aws:
         return warning("off: items and passwords cross AWS's network in plain text", "Turn it on, and write rediss://.")
     return note("off: items and passwords cross the network in plain text", "Turn it on, and write rediss://.")
+
+
+def cluster_client(cache: CacheFacts) -> Verdict:
+    """Whether the client is of the server's kind. A scratch key may be written all the same: its slot decides."""
+    if cache.cluster_client:
+        return fine("a client for a cluster")  # which does not even begin to talk to a server that is none
+    if isinstance(cache.nodes, Unknown):
+        return cannot_tell(cache.nodes)
+    if any(node.cluster for node in cache.nodes):
+        return loses_data(
+            "the cache is a cluster, and the client is not a cluster client",
+            "Connect with ?cluster=true in the URL, or give a redis.RedisCluster.",
+        )
+    if any(node.cluster is None for node in cache.nodes):
+        return cannot_tell(Unknown("the server does not tell whether it is a cluster's", "Ask who runs the cache."))
+    return fine("a client for one server, which the cache is")
 
 
 def guarded_write(cache: CacheFacts) -> Verdict:
@@ -60,7 +88,7 @@ def guarded_write(cache: CacheFacts) -> Verdict:
             f"{found.problem}: the user may not {', nor '.join(missing)}",
             "Add it to the user's access string: docs/how-to/permissions.md lists the smallest.",
         )
-    return loses_data(found.problem, "Look at the cache's health and memory: it has to take writes.")
+    return loses_data(found.problem, found.hint or "Look at the cache's health and memory: it has to take writes.")
 
 
 def cache_clock(cache: CacheFacts) -> Verdict:
@@ -148,6 +176,16 @@ def botocore(here: VersionFacts) -> Verdict:
     return fine(f"botocore {here.botocore}")
 
 
+def speedups(here: VersionFacts) -> Verdict:
+    """Whether the compiled part is used. Without it all is the same but the time that it takes, so that is no fault."""
+    if here.compiled is Use.UNFIT:
+        return note(
+            "ddb-cache-sync-speedups is installed and not used: it is made for another machine, Python or version",
+            "Install the one made for these, or none.",
+        )
+    return fine(f"ddb-cache-sync-speedups is {here.compiled}")
+
+
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in _NUMBERS.findall(text)[:2])
 
@@ -158,6 +196,7 @@ def _megabytes(count: int) -> str:
 
 CACHE_CHECKS: Final[Mapping[str, CacheCheck]] = {
     "tls": tls,
+    "cluster-client": cluster_client,
     "guarded-write": guarded_write,
     "cache-clock": cache_clock,
 }
@@ -174,5 +213,6 @@ VERSION_CHECKS: Final[Mapping[str, Callable[[VersionFacts], Verdict]]] = {
     "redis-py": redis_py,
     "hiredis": hiredis,
     "botocore": botocore,
+    "speedups": speedups,
 }
 """By name, for this machine."""

@@ -1,9 +1,10 @@
 """Facts about a pipeline, as the services tell them. Whoever gathers them is in `table` and in `cache`."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ddb_cache_sync.core.diagnosis.findings import Known
+from ddb_cache_sync.core.speedups import Use
 
 
 class TableFacts(NamedTuple):
@@ -68,6 +69,8 @@ class NodeFacts(NamedTuple):
     """0: no limit. None: not told."""
     evicted: int | None
     """Keys evicted since the node started; None: not told."""
+    cluster: bool | None
+    """Whether it speaks the cluster protocol; None: not told."""
 
 
 class Rehearsal(NamedTuple):
@@ -79,6 +82,8 @@ class Rehearsal(NamedTuple):
     """The commands that the user may not run."""
     keys_refused: bool = False
     """Whether the user may not touch the key, or its guard."""
+    hint: str | None = None
+    """What to do about the problem, where the error that told it knows."""
 
 
 class CacheFacts(NamedTuple):
@@ -88,8 +93,13 @@ class CacheFacts(NamedTuple):
     """None: a socket of this machine, or not known."""
     tls: bool | None
     """None: not known."""
+    unchecked: Literal["certificate", "host name"] | None
+    """What TLS does not check of the server: its certificate, and so the name in it, or the name alone. None: nothing
+    that it could."""
     aws: bool
     """Whether the host is one of AWS's."""
+    cluster_client: bool
+    """Whether the client knows what a cluster is; otherwise it is one for a single server."""
     failure: str | None
     """The code of what kept us from talking to it, and where that was; None: nothing did."""
     refused: bool
@@ -109,3 +119,5 @@ class VersionFacts(NamedTuple):
     redis: str
     hiredis: str
     botocore: str
+    compiled: Use
+    """Whether the compiled part is used, in this process."""
