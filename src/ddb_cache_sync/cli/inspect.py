@@ -20,6 +20,7 @@ from ddb_cache_sync.cli.options import (
     TableOption,
     settings,
 )
+from ddb_cache_sync.cli.reaching import reached_cache
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.primary_keys import primary_key
 from ddb_cache_sync.errors import ConfigurationError
@@ -52,7 +53,7 @@ def inspect(
     chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
     wanted = None if item is None else _primary_key(item)
     client = dynamodb_client(region, endpoint_url)
-    with chosen.client() as cache:
+    with reached_cache(chosen) as cache:
         found = look(
             cache, chosen.router(), client, table, key=key, item=wanted, guard_ttl_seconds=chosen.guard_ttl_seconds
         )

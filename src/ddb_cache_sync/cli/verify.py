@@ -25,6 +25,7 @@ from ddb_cache_sync.cli.options import (
     TableOption,
     settings,
 )
+from ddb_cache_sync.cli.reaching import reached_cache
 from ddb_cache_sync.cli.working import working
 from ddb_cache_sync.core.verify_settings import looks_of, sample_of
 from ddb_cache_sync.errors import ConfigurationError
@@ -78,7 +79,7 @@ def verify(
         sample_share=share,
     )
     client = dynamodb_client(region, endpoint_url)
-    with working() as told, chosen.client() as cache:
+    with working() as told, reached_cache(chosen) as cache:
         report = compare(cache, chosen.router(), client, table, options, on_progress=told)
     if html is not None:
         _write(html, verify_html(report, hash_keys=hash_keys))
