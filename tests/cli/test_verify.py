@@ -159,9 +159,16 @@ def test_wrong_usage_is_told(call: Callable[..., Result], tmp_path: Path) -> Non
         (["repair"], "--keys-from"),
         (["repair", "--keys-from", str(tmp_path / "none.json")], "verify --json"),
         (["repair", "--keys-from", str(tmp_path / "absent.json")], "can't read"),
-        (["inspect"], "Give one of them"),
+        (["inspect"], "neither a cache key nor an item's primary key. Give KEY or --item."),
+        (["inspect", "users:1", "--item", '{"id":"1"}'], "a cache key and an item's primary key. Give KEY or --item."),
         (["inspect", "other:1"], "Give the item's primary key"),
         (["inspect", "--item", "x"], "--item is not JSON"),
+        (["inspect", "--item", '{"userid":"1"}'], "has userid, and the primary key of table cli-"),
+        (["inspect", "--item", '{"userid":"1"}'], " is id (a string). Give exactly these attributes."),
+        (["inspect", "--item", '{"id":"1","name":"x"}'], "has id, name, and the primary key of table cli-"),
+        (["inspect", "--item", '{"id":1}'], "id of another type: the primary key of table cli-"),
+        (["inspect", "--item", '{"id":1}'], ' is id (a string). Write a string as "42"'),
+        (["inspect", "--item", '{"id":{"S":"1","N":"1"}}'], "id of another type"),
     ):
         result = call(*arguments)
         assert (result.code, result.out) == (2, ""), arguments

@@ -51,6 +51,9 @@ def inspect(
     from ddb_cache_sync.table.clients import dynamodb_client  # noqa: PLC0415 - loads boto3
 
     chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
+    if (key is None) == (item is None):
+        both = "neither a cache key nor an item's" if key is None else "a cache key and an item's"
+        raise ConfigurationError(f"{both} primary key", hint="Give KEY or --item.")
     wanted = None if item is None else _primary_key(item)
     client = dynamodb_client(region, endpoint_url)
     with reached_cache(chosen) as cache:
