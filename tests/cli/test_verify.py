@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import orjson
@@ -58,7 +59,7 @@ def call(
 def test_verify_finds_what_drifted_and_repair_puts_it_right(call: Callable[..., Result], tmp_path: Path) -> None:
     """By way of the report; a dry run first, and everything agrees in the end."""
     verified = call("verify", "--looks", "0.01,0.02", "--json")
-    assert (verified.code, verified.err) == (3, "")
+    assert (verified.code, verified.err) == (3, "3 keys differ: looking again for 0.02 s\n")
     assert [(each["key"], each["kind"]) for each in verified.json["drifts"]] == [
         ("users:1", "missing"),
         ("users:2", "stale"),
@@ -81,10 +82,33 @@ def test_verify_finds_what_drifted_and_repair_puts_it_right(call: Callable[..., 
     ]
     assert SECRET not in audit.read_text() + dry.out + verified.out
     shown = call("verify")
-    assert shown.code == 0
+    assert (shown.code, shown.err) == (0, "")
     assert "consistent" in shown.out
     again = call("repair", "users:1", "--apply", "--json")
     assert (again.code, again.json["agrees"]) == (0, 1)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("command", "where", "said"),
+    [
+        (["verify"], "verify.say_looks", "the same command begins anew"),
+        (["inspect", "users:1"], "inspect.look", "nothing was written"),
+        (["repair", "users:1"], "repair.repair_keys", "nothing was written"),
+        (["repair", "users:1", "--apply"], "repair.repair_keys", "not all is done: the same command does the rest"),
+    ],
+    ids=["verify", "inspect", "repair", "repair --apply"],
+)
+def test_a_stop_is_told(
+    call: Callable[..., Result], command: list[str], where: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it leaves."""
+
+    def stop(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(f"ddb_cache_sync.cli.{where}", stop)
+    assert call(*command) == (143, "", f"stopped: {said}\n")
 
 
 @pytest.mark.servers

@@ -21,6 +21,7 @@ from ddb_cache_sync.cli.options import (
     settings,
 )
 from ddb_cache_sync.cli.reaching import reached_cache
+from ddb_cache_sync.cli.working import saying_stopped
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.primary_keys import primary_key
 from ddb_cache_sync.errors import ConfigurationError
@@ -56,7 +57,7 @@ def inspect(
         raise ConfigurationError(f"{both} primary key", hint="Give KEY or --item.")
     wanted = None if item is None else _primary_key(item)
     client = dynamodb_client(region, endpoint_url)
-    with reached_cache(chosen) as cache:
+    with saying_stopped("nothing was written"), reached_cache(chosen) as cache:
         found = look(
             cache, chosen.router(), client, table, key=key, item=wanted, guard_ttl_seconds=chosen.guard_ttl_seconds
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ddb_cache_sync.cli.console import print_json, print_line, print_rows, results
+from ddb_cache_sync.cli.console import messages, print_json, print_line, print_rows, results
 from ddb_cache_sync.cli.options import (
     EXIT_DRIFT,
     AsJson,
@@ -26,7 +26,7 @@ from ddb_cache_sync.cli.options import (
     settings,
 )
 from ddb_cache_sync.cli.reaching import reached_cache
-from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.cli.working import saying_stopped, working
 from ddb_cache_sync.core.verify_settings import looks_of, sample_of
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions
@@ -79,8 +79,12 @@ def verify(
         sample_share=share,
     )
     client = dynamodb_client(region, endpoint_url)
-    with working() as told, reached_cache(chosen) as cache:
-        report = compare(cache, chosen.router(), client, table, options, on_progress=told)
+    with (
+        saying_stopped("the same command begins anew"),
+        working() as told,
+        reached_cache(chosen) as cache,
+    ):
+        report = compare(cache, chosen.router(), client, table, options, on_progress=told, on_looks=say_looks)
     if html is not None:
         _write(html, verify_html(report, hash_keys=hash_keys))
     if as_json:
@@ -96,6 +100,12 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"can't write {path}: {error.strerror}") from None
+
+
+def say_looks(keys: int, seconds: float) -> None:
+    """Say why nothing happens for a while."""
+    differ = "1 key differs" if keys == 1 else f"{keys:,} keys differ"
+    print_line(messages(), f"{differ}: looking again for {seconds:g} s")
 
 
 def show(report: VerifyReport, *, hash_keys: bool) -> None:
