@@ -168,6 +168,9 @@ def _notes(report: VerifyReport, label_ms: int | None, beginnings: Mapping[str, 
             f"every key is missing ({report.missing:,} of {report.keys:,}): are the key template and the cache's "
             "address those of the replicator?"
         ) + (f" There are {' and '.join(others)}, so it may be the template" if others else "")
+    found = report.keys - report.missing
+    if 0 < found == report.stale:
+        yield f"every key that was found is stale ({found:,} of {found:,}): is the encoding that of the replicator?"
     if len(report.drifts) < report.drift:
         yield (
             f"{len(report.drifts):,} of the {report.drift:,} keys that drifted are named: repair these and verify "
