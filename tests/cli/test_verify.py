@@ -116,7 +116,8 @@ def test_verify_shows_the_report_to_a_person(call: Callable[..., Result], tmp_pa
     """And to a browser; keys can be hashed in both."""
     page = tmp_path / "report.html"
     plain = call("verify", "--looks", "0.01", "--html", str(page))
-    assert "drift" in plain.out
+    assert plain.out.startswith("drift      60.0000% of 5 keys differ, 40.0000% are right\n")
+    assert "\nwhere      3 under users:\n" in plain.out
     assert "missing users:1, last change applied 20" in plain.out
     assert "users:nobody" in page.read_text(encoding="utf-8")
     hashed = call("verify", "--looks", "0.01", "--hash-keys", "--html", str(page))
@@ -180,6 +181,7 @@ def test_wrong_usage_is_told(call: Callable[..., Result], tmp_path: Path) -> Non
     for arguments, said in (
         (["verify", "--looks", "x"], "such as 1,5,30"),
         (["verify", "--looks", "5,1"], "rising order"),
+        (["verify", "--looks", "0"], "not all above 0 seconds"),
         (["repair"], "--keys-from"),
         (["repair", "--keys-from", str(tmp_path / "none.json")], "verify --json"),
         (["repair", "--keys-from", str(tmp_path / "absent.json")], "can't read"),

@@ -114,7 +114,7 @@ def _show(report: BackfillReport, error: BaseException | None, checkpoint: Path 
         print_line(
             results(),
             f"{report.items} items in {report.seconds:.1f} s: {report.written} values written{removed}, "
-            f"{report.guarded} newer in the cache, {report.left_out} left out, {report.failed} failed",
+            f"{report.guarded} left to the stream, {report.left_out} left out, {report.failed} failed",
         )
     for reason in report.problems:
         print_problem("failed", reason)

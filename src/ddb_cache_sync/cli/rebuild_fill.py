@@ -82,7 +82,7 @@ def _show(report: FillReport, error: BaseException | None, *, as_json: bool) -> 
         print_line(
             results(),
             f"{guards} guards: {carried} carried over, {left} left; {filled.items} items: {filled.written} values "
-            f"written, {filled.guarded} newer in the cache, {filled.left_out} left out, {filled.failed} failed",
+            f"written, {filled.guarded} left to the stream, {filled.left_out} left out, {filled.failed} failed",
         )
     for reason in filled.problems:
         print_problem("failed", reason)

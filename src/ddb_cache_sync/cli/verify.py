@@ -111,7 +111,10 @@ def say_looks(keys: int, seconds: float) -> None:
 def show(report: VerifyReport, *, hash_keys: bool) -> None:
     """Show a report to a person."""
     low, high = report.interval
-    share = f"{report.share_consistent:.4%} of {report.checked:,} keys are right"
+    right = report.share_consistent
+    share = f"{right:.4%} of {report.checked:,} keys are right"
+    if not report.consistent:
+        share = f"{1 - right:.4%} of {report.checked:,} keys differ, {right:.4%} are right"
     if report.sampled:
         share += f" (a sample; of all, with 95 % certainty, {low:.4%} to {high:.4%})"
     orphans = f"{report.orphaned:,}"
@@ -138,7 +141,7 @@ def show(report: VerifyReport, *, hash_keys: bool) -> None:
         ("left out", f"{report.left_out:,}"),
         ("failed", f"{report.failed:,}"),
         ("read", f"{report.items:,} items, {report.cached_keys:,} cache keys in {report.seconds:.1f} s"),
-        *(("where", f"{place}: {count:,}") for place, count in list(report.places.items())[:_MOST_SHOWN]),
+        *(("where", f"{count:,} under {place}") for place, count in list(report.places.items())[:_MOST_SHOWN]),
         *(("note", note) for note in report.notes),
     ]
     print_rows(results(), rows)
