@@ -22,6 +22,6 @@ options = BackfillOptions(segments=2, items_per_second=1000, checkpoint=Path(f"{
 with connect(os.environ["DDB_CACHE_SYNC_REDIS_URL"]) as cache:
     backfill = prepare_backfill(cache, projection, boto3.client("dynamodb"), table, options)
     report = backfill.run()
-print(f"{report.items} items read, {report.written} written, {report.guarded} newer in the cache")
+print(f"{report.items} items read, {report.written} written, {report.guarded} left to the stream")
 for problem in report.problems:
     print(problem, file=sys.stderr)

@@ -251,7 +251,7 @@ def test_all_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ('verify_looks = "5,1,30"', ": verify_looks: looks that are not in rising order. Write seconds, such as "),
-        ('verify_looks = "0,1"', ": verify_looks: looks that are not in rising order"),
+        ('verify_looks = "0,1"', ": verify_looks: looks that are not all above 0 seconds. Write seconds, such as "),
         ('verify_looks = "1,1..5"', ": verify_looks: the looks are no list of seconds"),
         ('verify_sample = "0"', ": verify_sample: a sample of no items"),
         ('verify_sample = "1.5"', ": verify_sample: the sample is neither a number of items nor a share"),

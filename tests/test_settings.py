@@ -241,3 +241,10 @@ def test_the_fingerprint_tells_where_items_go_and_no_secret() -> None:
     ]
     assert len({each.fingerprint for each in different}) == len(different)
     assert read(REDIS_URL=URL, GUARD_TTL_SECONDS="60").fingerprint == read(REDIS_URL=URL).fingerprint
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_told_what_it_can_be() -> None:
+    """Without what it was."""
+    with pytest.raises(ConfigurationError) as raised:
+        read(ALLOW_PLAINTEXT="maybe")
+    assert str(raised.value) == "DDB_CACHE_SYNC_ALLOW_PLAINTEXT: Input should be true or false"

@@ -153,7 +153,10 @@ class Settings(BaseModel):
             for each in error.errors(include_input=False, include_url=False, include_context=False):
                 name = str(each["loc"][0])
                 source = f"--{name.replace('_', '-')}" if name in (over or {}) else PREFIX + name.upper()
-                problems.setdefault(name, f"{source}: {each['msg'].removeprefix('Value error, ')}")
+                said = each["msg"].removeprefix("Value error, ")
+                if each["type"] == "bool_parsing":
+                    said = "Input should be true or false"  # pydantic says that it can't interpret it
+                problems.setdefault(name, f"{source}: {said}")
             raise ConfigurationError("\n".join(problems.values())) from None
 
     @classmethod

@@ -110,3 +110,28 @@ def test_a_socket_of_this_machine_is_named_by_its_path() -> None:
     """With the options that redis-py knows."""
     given = arguments("unix:///run/valkey.sock?db=1")
     assert (given["path"], given["db"]) == ("/run/valkey.sock", 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("redis://h?bogus=1", True),
+        ("unix:///tmp/valkey.sock?bogus=1", True),
+        ("redis://user:123?bogus=1@h", False),
+        ("redis://user:123?bogus=1#2@h", False),
+    ],
+)
+def test_an_option_that_is_refused_is_named_unless_it_may_be_a_piece_of_a_password(url: str, named: bool) -> None:
+    """A password with a `?` in it that nobody has escaped is cut there, and what follows looks like options."""
+    with pytest.raises(ConfigurationError) as raised:
+        connect(url)
+    assert str(raised.value).startswith("redis-py refuses the option " if named else "redis-py refuses the ")
+    assert ("bogus" in str(raised.value)) is named
+
+
+def test_an_option_of_the_client_that_is_refused_is_named() -> None:
+    """Its value is not."""
+    with pytest.raises(ConfigurationError, match=r"redis-py refuses the option bogus .* \(TypeError\)$"):
+        connect("redis://h", bogus="s3cret")
+    with pytest.raises(ConfigurationError, match="the option socket_timeout "):
+        connect("redis://h?socket_timeout=soon")

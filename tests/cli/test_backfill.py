@@ -31,7 +31,7 @@ def test_a_table_is_filled_into_the_cache(cli: Cli, redis_client: redis.Redis, r
     result = cli("backfill", "--table", table, "--redis-url", redis_url)
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("2 items in ")
-    assert result.out.endswith(" s: 2 values written, 0 newer in the cache, 0 left out, 0 failed\n")
+    assert result.out.endswith(" s: 2 values written, 0 left to the stream, 0 left out, 0 failed\n")
     assert redis_client.get(f"{table}:1") == b'{"id":"1","kind":"a"}'
 
 

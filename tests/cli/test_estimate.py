@@ -15,6 +15,9 @@ def test_an_estimate_stands_beside_the_original(cli: Cli) -> None:
     assert "ddb-cache-sync" in shown.out
     assert "original sample" in shown.out
     assert "First bottleneck: " in shown.out
+    assert " writes/s, as shards are added with the writes. " in shown.out
+    assert "original sample: the AWS sample" in shown.out
+    assert "as shards are added" not in cli("estimate", "--shards", "1").out
 
 
 def test_json_is_the_whole_estimate(cli: Cli) -> None:

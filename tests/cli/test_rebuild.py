@@ -59,7 +59,7 @@ def test_the_steps_lead_from_one_layout_to_the_next(call: Callable[..., Result],
     filled = call("fill")
     assert (filled.code, filled.err) == (0, "next: ddb-cache-sync rebuild verify\n")
     assert filled.out == (
-        "1 guards: 1 carried over, 0 left; 3 items: 2 values written, 1 newer in the cache, 0 left out, 0 failed\n"
+        "1 guards: 1 carried over, 0 left; 3 items: 2 values written, 1 left to the stream, 0 left out, 0 failed\n"
     )
     assert redis_client.hgetall("v2:1") == {b"id": b"1", b"name": SECRET.encode()}
     assert redis_client.get(guard_key("v2:1")) == VERSION.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import orjson
@@ -58,7 +59,7 @@ def call(
 def test_verify_finds_what_drifted_and_repair_puts_it_right(call: Callable[..., Result], tmp_path: Path) -> None:
     """By way of the report; a dry run first, and everything agrees in the end."""
     verified = call("verify", "--looks", "0.01,0.02", "--json")
-    assert (verified.code, verified.err) == (3, "")
+    assert (verified.code, verified.err) == (3, "3 keys differ: looking again for 0.02 s\n")
     assert [(each["key"], each["kind"]) for each in verified.json["drifts"]] == [
         ("users:1", "missing"),
         ("users:2", "stale"),
@@ -81,10 +82,33 @@ def test_verify_finds_what_drifted_and_repair_puts_it_right(call: Callable[..., 
     ]
     assert SECRET not in audit.read_text() + dry.out + verified.out
     shown = call("verify")
-    assert shown.code == 0
+    assert (shown.code, shown.err) == (0, "")
     assert "consistent" in shown.out
     again = call("repair", "users:1", "--apply", "--json")
     assert (again.code, again.json["agrees"]) == (0, 1)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("command", "where", "said"),
+    [
+        (["verify"], "verify.say_looks", "the same command begins anew"),
+        (["inspect", "users:1"], "inspect.look", "nothing was written"),
+        (["repair", "users:1"], "repair.repair_keys", "nothing was written"),
+        (["repair", "users:1", "--apply"], "repair.repair_keys", "not all is done: the same command does the rest"),
+    ],
+    ids=["verify", "inspect", "repair", "repair --apply"],
+)
+def test_a_stop_is_told(
+    call: Callable[..., Result], command: list[str], where: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it leaves."""
+
+    def stop(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(f"ddb_cache_sync.cli.{where}", stop)
+    assert call(*command) == (143, "", f"stopped: {said}\n")
 
 
 @pytest.mark.servers
@@ -92,7 +116,8 @@ def test_verify_shows_the_report_to_a_person(call: Callable[..., Result], tmp_pa
     """And to a browser; keys can be hashed in both."""
     page = tmp_path / "report.html"
     plain = call("verify", "--looks", "0.01", "--html", str(page))
-    assert "drift" in plain.out
+    assert plain.out.startswith("drift      60.0000% of 5 keys differ, 40.0000% are right\n")
+    assert "\nwhere      3 under users:\n" in plain.out
     assert "missing users:1, last change applied 20" in plain.out
     assert "users:nobody" in page.read_text(encoding="utf-8")
     hashed = call("verify", "--looks", "0.01", "--hash-keys", "--html", str(page))
@@ -156,12 +181,20 @@ def test_wrong_usage_is_told(call: Callable[..., Result], tmp_path: Path) -> Non
     for arguments, said in (
         (["verify", "--looks", "x"], "such as 1,5,30"),
         (["verify", "--looks", "5,1"], "rising order"),
+        (["verify", "--looks", "0"], "not all above 0 seconds"),
         (["repair"], "--keys-from"),
         (["repair", "--keys-from", str(tmp_path / "none.json")], "verify --json"),
         (["repair", "--keys-from", str(tmp_path / "absent.json")], "can't read"),
-        (["inspect"], "Give one of them"),
+        (["inspect"], "neither a cache key nor an item's primary key. Give KEY or --item."),
+        (["inspect", "users:1", "--item", '{"id":"1"}'], "a cache key and an item's primary key. Give KEY or --item."),
         (["inspect", "other:1"], "Give the item's primary key"),
         (["inspect", "--item", "x"], "--item is not JSON"),
+        (["inspect", "--item", '{"userid":"1"}'], "has userid, and the primary key of table cli-"),
+        (["inspect", "--item", '{"userid":"1"}'], " is id (a string). Give exactly these attributes."),
+        (["inspect", "--item", '{"id":"1","name":"x"}'], "has id, name, and the primary key of table cli-"),
+        (["inspect", "--item", '{"id":1}'], "id of another type: the primary key of table cli-"),
+        (["inspect", "--item", '{"id":1}'], ' is id (a string). Write a string as "42"'),
+        (["inspect", "--item", '{"id":{"S":"1","N":"1"}}'], "id of another type"),
     ):
         result = call(*arguments)
         assert (result.code, result.out) == (2, ""), arguments

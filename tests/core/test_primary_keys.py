@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from ddb_cache_sync import ConfigurationError, RecordError
-from ddb_cache_sync.core.primary_keys import primary_key
+from ddb_cache_sync.core.attribute_values import Image
+from ddb_cache_sync.core.primary_keys import check_primary_key, primary_key
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,26 @@ def test_a_value_alone_needs_a_name() -> None:
     """The reader is given it when it is made."""
     with pytest.raises(ConfigurationError, match='key_name="id"'):
         primary_key("a", None)
+
+
+def test_a_key_of_the_tables_attributes_and_types_is_the_tables() -> None:
+    """In whatever order they are written."""
+    check_primary_key(Image({"at": {"N": "1"}, "id": {"B": "NDI="}}), "users", ("id", "at"), ("B", "N"))
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ({"id": {"S": "42"}}, "the item's key has id, and"),
+        ({"id": {"S": "42"}, "at": {"N": "1"}, "name": {"S": "x"}}, "the item's key has at, id, name, and"),
+        ({"id": {"S": "42"}, "at": {"S": "1"}}, "the item's key has at of another type:"),
+        ({"id": "42", "at": {"N": "1"}}, "the item's key has id of another type:"),
+    ],
+)
+def test_another_key_is_told_with_the_one_that_the_table_has(key: dict[str, Any], problem: str) -> None:
+    """By name and type, and without values."""
+    with pytest.raises(ConfigurationError) as caught:
+        check_primary_key(Image(key), "users", ("id", "at"), ("S", "N"))
+    assert caught.value.what.startswith(problem)
+    assert caught.value.what.endswith("the primary key of table users is id (a string) and at (a number)")
+    assert "42" not in caught.value.what

@@ -224,7 +224,7 @@ def test_the_backfill_fills_the_cache(
         timeout=60,
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == "2 items read, 1 written, 1 newer in the cache\n"
+    assert run.stdout == "2 items read, 1 written, 1 left to the stream\n"
     assert (redis_client.get("names:1"), redis_client.get("names:2")) == (b'{"id":"1","new":true}', b'{"id":"2"}')
     assert list(tmp_path.iterdir()) == []
 

@@ -57,7 +57,7 @@ def test_what_a_gap_left_behind_is_found_and_mended(
     assert found(pipeline) == {"1", "2", "3", "4", "5"}
     with pipeline.runbook("stream-interrupted.md") as runbook:
         said = runbook.follow("bring the bulk")
-        assert "2 values written, 1 keys removed, 3 newer in the cache" in said
+        assert "2 values written, 1 keys removed, 3 left to the stream" in said
         runbook.follow("find", exits=3)
         assert json.loads((tmp_path / "report.json").read_bytes())["drift"] == len(GUARDS_THAT_LIVE)
         assert "consistent" in runbook.follow("repair")

@@ -22,6 +22,7 @@ from ddb_cache_sync import (
     where,
 )
 from ddb_cache_sync.core.comparison import Drift
+from ddb_cache_sync.core.encodings import HashEncoding
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.sync.verify import VerifyOptions, verify
 from ddb_cache_sync.sync.verify_report import VerifyReport, wilson_interval
@@ -285,6 +286,24 @@ def test_where_all_is_missing_and_others_are_there_the_report_says_so(options: V
     pair.cache.values = {key.replace("users:", "users:v2:"): value for key, value in pair.cache.values.items()}
     [note] = pair.verify(options).notes
     assert note == f"{ALL_MISSING} There are 30 other keys that begin with users:, so it may be the template"
+
+
+ALL_STALE = "every key that was found is stale (30 of 30): is the encoding that of the replicator?"
+
+
+@pytest.mark.parametrize("options", [VerifyOptions(), VerifyOptions(sample=30), VerifyOptions(orphans=False)])
+def test_where_all_that_is_there_is_stale_the_report_asks_for_the_encoding(options: VerifyOptions) -> None:
+    """Another one looks just so, whatever is missing besides; one key that is right tells that it is not that."""
+    pair = Pair(items=31)
+    cached = dict(pair.cache.values)
+    del pair.cache.values["users:0"]
+    pair.router = Projection(KEYS, encoding=HashEncoding())
+    report = pair.verify(options)
+    assert (report.missing, report.stale, report.notes) == (1, 30, (ALL_STALE,))
+    pair.router = Projection(KEYS)
+    pair.cache.values = {**dict.fromkeys(cached, b"{}"), "users:1": cached["users:1"]}
+    report = pair.verify(options)
+    assert (report.stale, report.notes) == (30, ())
 
 
 def test_a_table_without_items_is_missing_nothing() -> None:

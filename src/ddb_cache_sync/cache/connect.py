@@ -16,6 +16,8 @@ from ddb_cache_sync.cache.topology import LazyCluster
 from ddb_cache_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from redis.credentials import CredentialProvider
 
 _SCHEMES: Final = ("redis", "rediss", "unix")
@@ -72,6 +74,7 @@ def connect(
             "the cache's URL holds a user or a password, and credentials are given beside it",
             hint="Leave user and password out of the URL.",
         )
+    given = url
     parts, clustered = _without_cluster_flag(parts)
     arguments = _defaults(parts) | ({} if credentials is None else {"credential_provider": credentials}) | options
     if parts.scheme != "unix":  # of unix:///path geturl() leaves unix:/path, which redis-py does not take
@@ -92,7 +95,18 @@ def connect(
         pool.connection_class(**pool.connection_kwargs)  # not connected: an option that it does not take shows here
         return redis.Redis.from_pool(pool)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"redis-py refuses the cache's URL or an option ({type(error).__name__})") from None
+        named = _option_named_by(error, given.partition("?")[2], options)
+        what = "the cache's URL or an option" if named is None else f"the option {named} of the cache's URL or client"
+        raise ConfigurationError(f"redis-py refuses {what} ({type(error).__name__})") from None
+
+
+def _option_named_by(error: Exception, query: str, options: Mapping[str, object]) -> str | None:
+    """The option that an error of redis-py quotes; None: none, or it can't be told from a piece of a password.
+
+    Where a password holds a `?`, what follows in the URL looks like a query, and has the `@` that ends the password.
+    """
+    names = [*options, *(() if "@" in query else (name for name, _ in parse_qsl(query.partition("#")[0])))]
+    return next((name for name in names if name.isidentifier() and f"'{name}'" in str(error)), None)
 
 
 def _without_cluster_flag(parts: SplitResult) -> tuple[SplitResult, bool]:

@@ -156,6 +156,11 @@ def fault_of(error: Exception) -> Fault:
     return Fault.TOPOLOGY  # a connection that broke, or can't be had
 
 
+def is_answer(error: Exception) -> bool:
+    """Whether an error is what a server that was reached said, or showed; a connection that can't be had is none."""
+    return code_of(error) in _BY_CODE
+
+
 def refusal(code: str, purpose: Purpose) -> CacheError:
     """The error that says that the cache refuses us, and what to do."""
     return CacheError(f"the cache refuses to {purpose.verb} ({code})", hint=_HINTS.get(code, _PERMISSIONS_HINT))

@@ -21,6 +21,7 @@ from ddb_cache_sync.cli.estimate import estimate
 from ddb_cache_sync.cli.inspect import inspect
 from ddb_cache_sync.cli.options import EXIT_FAILED, EXIT_USAGE
 from ddb_cache_sync.cli.plain_help import PlainCommand, PlainGroup
+from ddb_cache_sync.cli.reaching import print_failure
 from ddb_cache_sync.cli.rebuild_drop import drop
 from ddb_cache_sync.cli.rebuild_fill import fill
 from ddb_cache_sync.cli.rebuild_verify import verify as verify_new_layout
@@ -81,7 +82,7 @@ def run() -> None:
         print_problem("wrong usage", str(error))
         sys.exit(EXIT_USAGE)
     except CacheSyncError as error:
-        print_problem("failed", str(error))
+        print_failure(error)
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:
         # Whoever read the results has seen enough; Python must not try to flush what is left.

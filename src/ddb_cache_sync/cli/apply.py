@@ -21,6 +21,7 @@ from ddb_cache_sync.cli.options import (
     read_json_input,
     settings,
 )
+from ddb_cache_sync.cli.reaching import reached_cache
 from ddb_cache_sync.core.encodings import StoredValue
 from ddb_cache_sync.core.outcomes import ApplyReport, Failure, Notice
 from ddb_cache_sync.core.stream_records import event_records
@@ -50,7 +51,8 @@ def apply(
         _show_previews(previews, as_json=as_json)
         failed = any(each.action == "refused" for each in previews)
     else:
-        report = chosen.replicator().apply(records)
+        with reached_cache(chosen):
+            report = chosen.replicator().apply(records)
         _show_report(report, as_json=as_json)
         failed = report.failed > 0
     if failed:

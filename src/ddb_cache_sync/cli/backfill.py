@@ -19,6 +19,7 @@ from ddb_cache_sync.cli.options import (
     TableOption,
     settings,
 )
+from ddb_cache_sync.cli.reaching import print_failure, reached_cache
 from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.cli.working import Told, ended_by
 from ddb_cache_sync.errors import CacheSyncError
@@ -79,7 +80,7 @@ def backfill(
         checkpoint,
         chosen.fingerprint,
     )
-    with chosen.client() as cache:
+    with reached_cache(chosen) as cache:
         running = prepare_backfill(
             cache,
             chosen.router(),
@@ -113,12 +114,12 @@ def _show(report: BackfillReport, error: BaseException | None, checkpoint: Path 
         print_line(
             results(),
             f"{report.items} items in {report.seconds:.1f} s: {report.written} values written{removed}, "
-            f"{report.guarded} newer in the cache, {report.left_out} left out, {report.failed} failed",
+            f"{report.guarded} left to the stream, {report.left_out} left out, {report.failed} failed",
         )
     for reason in report.problems:
         print_problem("failed", reason)
     if isinstance(error, CacheSyncError):
-        print_problem("failed", str(error))
+        print_failure(error)
     if not report.complete:
         again = "begins anew; --checkpoint FILE would let it go on" if checkpoint is None else "goes on from there"
         print_problem("stopped", f"not all is done: the same command {again}")

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 _GAP: Final = "  "
+_SAME_AGAIN_SECONDS: Final = 60.0
 
 
 @lru_cache(maxsize=1)
@@ -92,11 +93,22 @@ def printable(text: str) -> str:
 
 
 class MessageHandler(logging.Handler):
-    """Writes log records as messages, in step with a progress bar that may be on the terminal."""
+    """Writes log records as messages, in step with a progress bar that may be on the terminal.
+
+    What was said is not said again for a minute: several threads meet one outage at the same time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}  # when, by what
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one log record."""
-        print_line(messages(), f"{record.levelname.lower()}: {self.format(record)}", "yellow")
+        """Write one log record, unless it was just written."""
+        said = f"{record.levelname.lower()}: {self.format(record)}"
+        self._said = {text: at for text, at in self._said.items() if record.created - at < _SAME_AGAIN_SECONDS}
+        if said not in self._said:
+            self._said[said] = record.created
+            print_line(messages(), said, "yellow")
 
 
 def _console(*, stderr: bool) -> Console:

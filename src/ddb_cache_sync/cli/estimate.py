@@ -122,13 +122,19 @@ def _show(found: Estimate) -> None:
     ]
     rows += [(name, *(each(way) for way in (found.ours, found.original))) for name, each in _ROWS]
     print_rows(results(), rows)
+    print_line(
+        results(), "\noriginal sample: the AWS sample that this library came from, batch size 1, one SET a record"
+    )
     limit = found.bottleneck
     print_line(
         results(),
-        f"\n{found.shards:,} shard{'s' if found.shards > 1 else ''}; another one is needed above "
+        f"{found.shards:,} shard{'s' if found.shards > 1 else ''}; another one is needed above "
         f"{found.items_that_fit:,} items or {found.writes_that_fit:,.0f} writes/s.",
     )
-    print_line(results(), f"First bottleneck: {limit.name}, at {limit.writes_per_second:,.0f} writes/s. {limit.change}")
+    # Where the number of shards was not given, it grows with the writes until something else is the limit.
+    grown = ", as shards are added with the writes" if limit.writes_per_second > found.writes_that_fit else ""
+    at = f"at {limit.writes_per_second:,.0f} writes/s{grown}"
+    print_line(results(), f"First bottleneck: {limit.name}, {at}. {limit.change}")
 
 
 def _show_formulas(found: Estimate) -> None:

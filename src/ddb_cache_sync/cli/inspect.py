@@ -20,6 +20,8 @@ from ddb_cache_sync.cli.options import (
     TableOption,
     settings,
 )
+from ddb_cache_sync.cli.reaching import reached_cache
+from ddb_cache_sync.cli.working import saying_stopped
 from ddb_cache_sync.core.attribute_values import Image
 from ddb_cache_sync.core.primary_keys import primary_key
 from ddb_cache_sync.errors import ConfigurationError
@@ -50,9 +52,12 @@ def inspect(
     from ddb_cache_sync.table.clients import dynamodb_client  # noqa: PLC0415 - loads boto3
 
     chosen = settings(config=config, redis_url=redis_url, key_template=key_template, encoding=encoding)
+    if (key is None) == (item is None):
+        both = "neither a cache key nor an item's" if key is None else "a cache key and an item's"
+        raise ConfigurationError(f"{both} primary key", hint="Give KEY or --item.")
     wanted = None if item is None else _primary_key(item)
     client = dynamodb_client(region, endpoint_url)
-    with chosen.client() as cache:
+    with saying_stopped("nothing was written"), reached_cache(chosen) as cache:
         found = look(
             cache, chosen.router(), client, table, key=key, item=wanted, guard_ttl_seconds=chosen.guard_ttl_seconds
         )

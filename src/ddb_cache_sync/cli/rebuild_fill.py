@@ -17,6 +17,7 @@ from ddb_cache_sync.cli.options import (
     Region,
     TableOption,
 )
+from ddb_cache_sync.cli.reaching import print_failure
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
 from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.cli.working import ended_by
@@ -81,13 +82,13 @@ def _show(report: FillReport, error: BaseException | None, *, as_json: bool) -> 
         print_line(
             results(),
             f"{guards} guards: {carried} carried over, {left} left; {filled.items} items: {filled.written} values "
-            f"written, {filled.guarded} newer in the cache, {filled.left_out} left out, {filled.failed} failed",
+            f"written, {filled.guarded} left to the stream, {filled.left_out} left out, {filled.failed} failed",
         )
     for reason in filled.problems:
         print_problem("failed", reason)
     if left:
         print_problem("note", f"{left} guards were left: what rebuild verify finds there, repair puts right")
     if isinstance(error, CacheSyncError):
-        print_problem("failed", str(error))
+        print_failure(error)
     if not report.complete:
         print_problem("stopped", "not all is done: the same command goes on; with --checkpoint FILE where it stopped")

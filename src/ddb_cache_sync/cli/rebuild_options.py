@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from ddb_cache_sync.cli.options import settings
+from ddb_cache_sync.cli.reaching import reached_cache
 from ddb_cache_sync.settings import Settings
 from ddb_cache_sync.sync.rebuild import Rebuild
 
@@ -36,5 +37,5 @@ def rebuilding(
     chosen = settings(**options)
     old, new = chosen.layouts()
     client = dynamodb_client(region, endpoint_url)
-    with chosen.client() as cache:
+    with reached_cache(chosen) as cache:
         yield Rebuild(cache, old, new, client, table, guard_ttl_seconds=chosen.guard_ttl_seconds), chosen

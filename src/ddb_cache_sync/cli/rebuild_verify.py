@@ -20,8 +20,8 @@ from ddb_cache_sync.cli.options import (
     TableOption,
 )
 from ddb_cache_sync.cli.rebuild_options import NewLayout, rebuilding
-from ddb_cache_sync.cli.verify import show
-from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.cli.verify import say_looks, show
+from ddb_cache_sync.cli.working import saying_stopped, working
 from ddb_cache_sync.core.verify_settings import looks_of, sample_of
 from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions
 
@@ -49,6 +49,7 @@ def verify(
     count, share = sample_of(sample)
     given = {"config": config, "new_layout": new_layout, "redis_url": redis_url}
     with (
+        saying_stopped("the same command begins anew"),
         working() as told,
         rebuilding(table, region, endpoint_url, **given, key_template=key_template, encoding=encoding) as (it, chosen),
     ):
@@ -60,7 +61,7 @@ def verify(
             stream_label_ms=chosen.stream_label_ms,
             sample_share=share,
         )
-        report = it.verify(options, on_progress=told)
+        report = it.verify(options, on_progress=told, on_looks=say_looks)
     if as_json:
         print_json(report.to_json(hash_keys=hash_keys))
     else:

@@ -19,6 +19,7 @@ from ddb_cache_sync.cli.options import (
     TableOption,
     settings,
 )
+from ddb_cache_sync.cli.reaching import print_failure, reached_cache
 from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.cli.working import Told, ended_by
 from ddb_cache_sync.errors import CacheSyncError
@@ -85,7 +86,7 @@ def redrive(
         job=chosen.fingerprint,
     )
     clients = RedriveClients(dynamodb_client(region, endpoint_url), streams_client(region, endpoint_url))
-    with chosen.client() as cache:
+    with chosen.client() if dry_run else reached_cache(chosen) as cache:
         running = prepare_redrive(
             source,
             cache,
@@ -102,7 +103,7 @@ def redrive(
     report = running.report
     _show(report, as_json=as_json, begun=error is None or report.entries > 0)
     if isinstance(error, CacheSyncError):
-        print_problem("failed", str(error))
+        print_failure(error)
     if error is not None:
         again = "begins anew; what succeeded changes nothing" if checkpoint is None else "goes on from there"
         print_problem("stopped", f"not all is done: the same command {again}")

@@ -24,6 +24,8 @@ from ddb_cache_sync.cli.options import (
     read_json_input,
     settings,
 )
+from ddb_cache_sync.cli.reaching import reached_cache
+from ddb_cache_sync.cli.working import saying_stopped
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.repair import repair as repair_keys
 from ddb_cache_sync.sync.repair_report import RepairAction, Repaired, RepairTarget, targets_of_report
@@ -65,7 +67,8 @@ def repair(
         targets += targets_of_report(read_json_input(keys_from), table)
     counts: Counter[RepairAction] = Counter()
     client = dynamodb_client(region, endpoint_url)
-    with chosen.client() as cache, _audit(audit) as lines:
+    left = "not all is done: the same command does the rest" if apply else "nothing was written"
+    with saying_stopped(left), reached_cache(chosen) as cache, _audit(audit) as lines:
         repaired = repair_keys(
             cache, chosen.router(), client, table, targets, apply=apply, guard_ttl_seconds=chosen.guard_ttl_seconds
         )

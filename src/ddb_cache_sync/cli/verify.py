@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ddb_cache_sync.cli.console import print_json, print_line, print_rows, results
+from ddb_cache_sync.cli.console import messages, print_json, print_line, print_rows, results
 from ddb_cache_sync.cli.options import (
     EXIT_DRIFT,
     AsJson,
@@ -25,7 +25,8 @@ from ddb_cache_sync.cli.options import (
     TableOption,
     settings,
 )
-from ddb_cache_sync.cli.working import working
+from ddb_cache_sync.cli.reaching import reached_cache
+from ddb_cache_sync.cli.working import saying_stopped, working
 from ddb_cache_sync.core.verify_settings import looks_of, sample_of
 from ddb_cache_sync.errors import ConfigurationError
 from ddb_cache_sync.sync.verify import DEFAULT_MOST_LISTED, VerifyOptions
@@ -78,8 +79,12 @@ def verify(
         sample_share=share,
     )
     client = dynamodb_client(region, endpoint_url)
-    with working() as told, chosen.client() as cache:
-        report = compare(cache, chosen.router(), client, table, options, on_progress=told)
+    with (
+        saying_stopped("the same command begins anew"),
+        working() as told,
+        reached_cache(chosen) as cache,
+    ):
+        report = compare(cache, chosen.router(), client, table, options, on_progress=told, on_looks=say_looks)
     if html is not None:
         _write(html, verify_html(report, hash_keys=hash_keys))
     if as_json:
@@ -97,10 +102,19 @@ def _write(path: Path, text: str) -> None:
         raise ConfigurationError(f"can't write {path}: {error.strerror}") from None
 
 
+def say_looks(keys: int, seconds: float) -> None:
+    """Say why nothing happens for a while."""
+    differ = "1 key differs" if keys == 1 else f"{keys:,} keys differ"
+    print_line(messages(), f"{differ}: looking again for {seconds:g} s")
+
+
 def show(report: VerifyReport, *, hash_keys: bool) -> None:
     """Show a report to a person."""
     low, high = report.interval
-    share = f"{report.share_consistent:.4%} of {report.checked:,} keys are right"
+    right = report.share_consistent
+    share = f"{right:.4%} of {report.checked:,} keys are right"
+    if not report.consistent:
+        share = f"{1 - right:.4%} of {report.checked:,} keys differ, {right:.4%} are right"
     if report.sampled:
         share += f" (a sample; of all, with 95 % certainty, {low:.4%} to {high:.4%})"
     orphans = f"{report.orphaned:,}"
@@ -127,7 +141,7 @@ def show(report: VerifyReport, *, hash_keys: bool) -> None:
         ("left out", f"{report.left_out:,}"),
         ("failed", f"{report.failed:,}"),
         ("read", f"{report.items:,} items, {report.cached_keys:,} cache keys in {report.seconds:.1f} s"),
-        *(("where", f"{place}: {count:,}") for place, count in list(report.places.items())[:_MOST_SHOWN]),
+        *(("where", f"{count:,} under {place}") for place, count in list(report.places.items())[:_MOST_SHOWN]),
         *(("note", note) for note in report.notes),
     ]
     print_rows(results(), rows)

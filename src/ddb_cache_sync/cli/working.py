@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import rich.progress as bars
 
-from ddb_cache_sync.cli.console import messages
+from ddb_cache_sync.cli.console import messages, print_problem
 from ddb_cache_sync.cli.stopping import Stopped
 from ddb_cache_sync.errors import CacheSyncError
 
@@ -43,6 +43,16 @@ def working() -> Iterator[Told]:
             progress.advance(tasks[what], more)
 
         yield told
+
+
+@contextlib.contextmanager
+def saying_stopped(text: str) -> Iterator[None]:
+    """Say, where a signal ends what is done within, that it was stopped, and what that leaves."""
+    try:
+        yield
+    except Stopped:
+        print_problem("stopped", text)
+        raise
 
 
 def ended_by(run: Callable[[Told], object]) -> CacheSyncError | Stopped | None:

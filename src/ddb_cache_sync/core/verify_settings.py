@@ -29,10 +29,11 @@ def check_looks(looks: Sequence[float]) -> None:
     """Make sure that there can be looks at these times.
 
     Raises:
-        ConfigurationError: There are none, or each is not later than the one before.
+        ConfigurationError: There are none, one is not above 0 seconds, or each is not later than the one before.
     """
-    rising = bool(looks) and looks[0] > 0 and all(one < other for one, other in pairwise(looks))
-    if not rising or not isfinite(looks[-1]):
+    if not looks or not all(each > 0 and isfinite(each) for each in looks):
+        raise ConfigurationError("looks that are not all above 0 seconds", hint=_LOOKS_HINT)
+    if not all(one < other for one, other in pairwise(looks)):
         raise ConfigurationError("looks that are not in rising order", hint=_LOOKS_HINT)
 
 

@@ -14,6 +14,7 @@ from ddb_cache_sync.cache.inspecting import inspectable_cache_of
 from ddb_cache_sync.core.changes import ItemKey, Remove
 from ddb_cache_sync.core.expectations import NO_VERSION, Known, expected_at
 from ddb_cache_sync.core.guards import DEFAULT_GUARD_TTL_SECONDS
+from ddb_cache_sync.core.primary_keys import check_primary_key
 from ddb_cache_sync.core.versions import Version
 from ddb_cache_sync.errors import CacheError, ConfigurationError, RecordError
 from ddb_cache_sync.sync.sides import PATIENCE_SECONDS, UNREADABLE, Sides, shown_guard
@@ -103,7 +104,8 @@ def inspect(
         clock: Epoch seconds.
 
     Raises:
-        ConfigurationError: Not one of key and item, or a key that does not tell its item.
+        ConfigurationError: Not one of key and item, a key that does not tell its item, or an item that has another
+            primary key than the table.
         TableError: The table can't be read.
         CacheUnavailable: The cache can't be reached.
         CacheError: The cache refuses us.
@@ -113,6 +115,8 @@ def inspect(
     if (key is None) == (item is None):
         raise ConfigurationError("not one of a cache key and an item's primary key", hint="Give one of them.")
     described = table_description(client, table)
+    if item is not None:
+        check_primary_key(item, table, described.key_names, described.key_types)
     known = Known.of(router, table, described.key_names, described.key_types)
     sides = Sides(inspectable_cache_of(cache, guard_ttl_seconds), router, client, known, clock)
     if item is None:

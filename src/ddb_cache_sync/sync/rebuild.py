@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.cache.filling import Readable
     from ddb_cache_sync.core.projection import Router
     from ddb_cache_sync.sync.backfill import Backfill, BackfillReport
-    from ddb_cache_sync.sync.sides import OnProgress
+    from ddb_cache_sync.sync.sides import OnLooks, OnProgress
     from ddb_cache_sync.sync.verify_report import VerifyReport
 
 
@@ -162,7 +162,11 @@ class Rebuild:
         return LayoutFill(Carrying(sides, forms, self._new), backfill)
 
     def verify(
-        self, options: VerifyOptions | None = None, *, on_progress: OnProgress = lambda *_: None
+        self,
+        options: VerifyOptions | None = None,
+        *,
+        on_progress: OnProgress = lambda *_: None,
+        on_looks: OnLooks = lambda *_: None,
     ) -> VerifyReport:
         """Compare the table with the new layout. Errors are those of `verify`."""
         return verify(
@@ -172,6 +176,7 @@ class Rebuild:
             self._known.table,
             replace(options or VerifyOptions(), guard_ttl_seconds=self._guard_ttl_seconds),
             on_progress=on_progress,
+            on_looks=on_looks,
             clock=self._clock,
             sleep=self._sleep,
         )

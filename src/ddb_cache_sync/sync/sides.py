@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 OnProgress: TypeAlias = "Callable[[str, int, int], object]"
 """Told what is being done, how much of it more is done, and about how much there is (0: not known)."""
 
+OnLooks: TypeAlias = "Callable[[int, float], object]"
+"""Told, before it waits, how many keys differ, and for how many seconds they are looked at again."""
+
 PATIENCE_SECONDS: Final = 60.0
 """How long a failing cache is tried again."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ddb_cache_sync.core.changes import Upsert
     from ddb_cache_sync.core.projection import Projection
     from ddb_cache_sync.sync.orphans import Orphans
-    from ddb_cache_sync.sync.sides import OnProgress, Sides
+    from ddb_cache_sync.sync.sides import OnLooks, OnProgress, Sides
     from ddb_cache_sync.sync.suspects import SuspectStore
     from ddb_cache_sync.table.descriptions import TableDescription
 
@@ -106,10 +106,12 @@ class Verification:
             if self._counts["items"] >= wanted:
                 break
 
-    def look_again(self, looks: Sequence[float], sleep: Callable[[float], object]) -> None:
+    def look_again(self, looks: Sequence[float], sleep: Callable[[float], object], on_looks: OnLooks) -> None:
         """Look at each suspect again, at once and at these times."""
         begun = time.monotonic()
         self._look(last=False)
+        if self._store.count:
+            on_looks(self._store.count, looks[-1])
         for number, at in enumerate(looks, 1):
             if not self._store.count:
                 return

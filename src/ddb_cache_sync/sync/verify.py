@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from ddb_cache_sync.cache.filling import Readable
     from ddb_cache_sync.core.projection import Router
-    from ddb_cache_sync.sync.sides import OnProgress
+    from ddb_cache_sync.sync.sides import OnLooks, OnProgress
     from ddb_cache_sync.sync.verify_report import VerifyReport
 
 DEFAULT_MOST_LISTED: Final = 10_000
@@ -94,6 +94,7 @@ def verify(
     options: VerifyOptions | None = None,
     *,
     on_progress: OnProgress = lambda *_: None,
+    on_looks: OnLooks = lambda *_: None,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], object] = time.sleep,
     chance: random.Random | None = None,
@@ -107,6 +108,7 @@ def verify(
         table: The table's name.
         options: How it is done.
         on_progress: Told of the progress, from several threads.
+        on_looks: Told once, where keys differ, before it waits to look at them again.
         clock: Epoch seconds; for the expiry.
         sleep: Waits so many seconds.
         chance: Chooses the segments of a sample.
@@ -139,7 +141,7 @@ def verify(
                 orphans.see()
             run.compare(described, [(number, chosen.segments) for number in range(chosen.segments)])
             orphans.suspect_unexplained()
-        run.look_again(chosen.looks, sleep)
+        run.look_again(chosen.looks, sleep, on_looks)
         report = run.report(chosen.most_listed, chosen.guard_ttl_seconds, orphans)
     label_ms = chosen.stream_label_ms if chosen.stream_label_ms is not None else described.stream_label_ms
     return replace(
@@ -166,6 +168,9 @@ def _notes(report: VerifyReport, label_ms: int | None, beginnings: Mapping[str, 
             f"every key is missing ({report.missing:,} of {report.keys:,}): are the key template and the cache's "
             "address those of the replicator?"
         ) + (f" There are {' and '.join(others)}, so it may be the template" if others else "")
+    found = report.keys - report.missing
+    if 0 < found == report.stale:
+        yield f"every key that was found is stale ({found:,} of {found:,}): is the encoding that of the replicator?"
     if len(report.drifts) < report.drift:
         yield (
             f"{len(report.drifts):,} of the {report.drift:,} keys that drifted are named: repair these and verify "
