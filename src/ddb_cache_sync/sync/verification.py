@@ -106,7 +106,9 @@ class Verification:
             if self._counts["items"] >= wanted:
                 break
 
-    def look_again(self, looks: Sequence[float], sleep: Callable[[float], object], on_looks: OnLooks) -> None:
+    def look_again(
+        self, looks: Sequence[float], sleep: Callable[[float], object], on_looks: OnLooks = lambda *_: None
+    ) -> None:
         """Look at each suspect again, at once and at these times."""
         begun = time.monotonic()
         self._look(last=False)
