@@ -50,14 +50,18 @@ def short_table() -> str:
 
 def pages() -> dict[Path, str]:
     """The pages with the figures of the files."""
-    return {PAGE: _with(PAGE, "both runs", table()), README: _with(README, "short", short_table())}
+    shown = ((PAGE, "both runs", table()), (README, "short", short_table()))
+    return {page: replaced(page.read_text(encoding="utf-8"), name, content) for page, name, content in shown}
 
 
-def _with(page: Path, name: str, content: str) -> str:
-    first, last = f"<!-- figures: {name} -->\n", f"<!-- end: {name} -->\n"
-    before, _, rest = page.read_text(encoding="utf-8").partition(first)
-    _, _, after = rest.partition(last)
-    return f"{before}{first}{content}\n{last}{after}"
+def replaced(text: str, name: str, content: str) -> str:
+    """The page with another content between two comments."""
+    opening, closing = f"<!-- figures: {name} -->\n", f"\n<!-- end: {name} -->"
+    before, begins, rest = text.partition(opening)
+    _, ends, after = rest.partition(closing)
+    assert begins, f"the page has no place for {name}"
+    assert ends, f"the place for {name} has no end"
+    return before + opening + content + closing + after
 
 
 def _cell(figure: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -214,20 +214,25 @@ def test_a_client_for_one_server_does_not_fit_a_cluster(
     assert cluster_client.keys(target_nodes=redis.RedisCluster.PRIMARIES) == []
 
 
+def examined_as_limited(cluster: EmbeddedCluster, permissions: Sequence[str]) -> CacheFacts:
+    """A cluster as a user sees it who may do no more than this; the user is gone afterwards."""
+    clients = [redis.Redis.from_url(node.url) for node in cluster.primaries]
+    try:
+        for client in clients:
+            limit(client, permissions)
+        return examined(f"{as_applier(cluster.url)}?cluster=true")
+    finally:
+        for client in clients:
+            ask(client, "ACL", "DELUSER", "applier")
+            client.close()
+
+
 @pytest.mark.xdist_group("cluster")
 def test_a_cluster_client_fits_without_leave_to_ask(
     cluster: EmbeddedCluster, cluster_client: redis.RedisCluster
 ) -> None:
     """As on ElastiCache Serverless, where INFO tells less."""
-    clients = [redis.Redis.from_url(node.url) for node in cluster.primaries]
-    try:
-        for client in clients:
-            limit(client, [*APPLY_PERMISSIONS, *CLUSTER_PERMISSIONS])
-        facts = examined(f"{as_applier(cluster.url)}?cluster=true")
-    finally:
-        for client in clients:
-            ask(client, "ACL", "DELUSER", "applier")
-            client.close()
+    facts = examined_as_limited(cluster, [*APPLY_PERMISSIONS, *CLUSTER_PERMISSIONS])
     assert isinstance(facts.nodes, Unknown)
     assert CACHE_CHECKS["cluster-client"](facts).level is Level.OK
 
@@ -235,14 +240,6 @@ def test_a_cluster_client_fits_without_leave_to_ask(
 @pytest.mark.xdist_group("cluster")
 def test_what_a_cluster_refuses_is_named(cluster: EmbeddedCluster, cluster_client: redis.RedisCluster) -> None:
     """As by one server."""
-    clients = [redis.Redis.from_url(node.url) for node in cluster.primaries]
-    try:
-        for client in clients:
-            limit(client, [*APPLY_PERMISSIONS[:-1], *CLUSTER_PERMISSIONS])
-        facts = examined(f"{as_applier(cluster.url)}?cluster=true")
-    finally:
-        for client in clients:
-            ask(client, "ACL", "DELUSER", "applier")
-            client.close()
+    facts = examined_as_limited(cluster, [*APPLY_PERMISSIONS[:-1], *CLUSTER_PERMISSIONS])
     assert isinstance(facts.rehearsal, Rehearsal)
     assert facts.rehearsal.refused == ("del",)

@@ -13,6 +13,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.publish import replaced
 from tests.pipeline_faults.kinds import Kind
 from tests.soak.figures import Figures
 from tests.soak.plot import svg
@@ -80,16 +81,6 @@ def thinned(figures: Figures) -> Figures:
     last = figures.samples[-1:]
     figures.samples = figures.samples[::step] + (last if figures.samples[::step][-1:] != last else [])
     return figures
-
-
-def replaced(text: str, name: str, content: str) -> str:
-    """The page with another content between two comments."""
-    opening, closing = f"<!-- figures: {name} -->\n", f"\n<!-- end: {name} -->"
-    before, begins, rest = text.partition(opening)
-    _, ends, after = rest.partition(closing)
-    assert begins, f"the page has no place for {name}"
-    assert ends, f"the place for {name} has no end"
-    return before + opening + content + closing + after
 
 
 def page_text() -> str:

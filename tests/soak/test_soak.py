@@ -7,13 +7,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import redis
+from benchmarks.publish import replaced
 from tests.pipeline_faults.kinds import Kind
 from tests.pipeline_faults.pipeline import Pipeline
 from tests.pipeline_faults.plans import Plan
 from tests.soak import __main__ as program
 from tests.soak.figures import Figures, Sample, added
 from tests.soak.plot import svg
-from tests.soak.publish import replaced, thinned
+from tests.soak.publish import thinned
 
 from ddb_cache_sync.local.embedded import EmbeddedCluster
 
